@@ -1,0 +1,21 @@
+//! Every limit of the core, in one place. The server's own limits (connections, buffers) are in
+//! its `limits` module.
+
+/// The largest request body, in bytes (kube-apiserver's `MaxRequestBodyBytes`).
+pub const REQUEST_BODY_BYTES: usize = 3 * 1024 * 1024;
+/// How often a lost compare-and-swap is tried again before the conflict is surfaced. Upstream
+/// retries for as long as the request lives; the bound keeps the checker's worlds finite and is
+/// never met by fewer concurrent writers than this.
+pub const COMMIT_ATTEMPTS: u32 = 64;
+/// How many names `generateName` tries (kube-apiserver's `maxNameGenerationCreateAttempts`).
+pub const GENERATED_NAME_ATTEMPTS: u32 = 8;
+/// Events the watch cache keeps for one resource before the oldest leave the window.
+pub const WATCH_WINDOW_EVENTS: usize = 16_384;
+/// Operations in one etcd transaction (etcd's `--max-txn-ops`).
+pub const TXN_OPERATIONS: usize = 128;
+/// The largest value etcd takes, in bytes (etcd's `--max-request-bytes` is 1.5 MiB; the API
+/// server's body limit is the one that clients meet first).
+pub const VALUE_BYTES: usize = 3 * 1024 * 1024;
+/// How long a list or get waits for the cache to reach a resourceVersion, in milliseconds
+/// (kube-apiserver's `blockTimeout`).
+pub const FRESHNESS_WAIT_MILLISECONDS: u64 = 3_000;

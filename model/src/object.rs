@@ -1,0 +1,291 @@
+//! A stored object: the bytes that etcd holds, its metadata decoded once, its resourceVersion.
+
+use crate::{
+    etcd::{KeyValue, Revision},
+    frozen::Frozen,
+};
+use alloc::{
+    collections::BTreeMap,
+    format,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
+use core::hash;
+use serde::Deserialize;
+use serde_json::Value;
+
+/// An object as etcd has it. A clone is two counters; hash and equality are those of the stored
+/// bytes and the revision.
+///
+/// The resourceVersion is the store's mod revision and never part of the stored bytes (rule 2 of
+/// kube-apiserver's storage contract, `api_object_versioner.go`).
+#[derive(Clone)]
+pub struct Object {
+    revision: Revision,
+    frozen: Frozen,
+    meta: Arc<Meta>,
+}
+
+/// The part of an object's metadata that lists, watches, selectors and deletes look at.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct Meta {
+    /// `metadata.name`
+    pub name: String,
+    /// `metadata.namespace`; empty for cluster-scoped objects.
+    pub namespace: String,
+    /// `metadata.uid`
+    pub uid: String,
+    /// `metadata.labels`
+    pub labels: BTreeMap<String, String>,
+    /// `metadata.finalizers`
+    pub finalizers: Vec<String>,
+    /// `metadata.deletionTimestamp`
+    pub deletion_timestamp: Option<String>,
+    /// Where in the stored bytes the resourceVersion is put in.
+    #[serde(skip)]
+    splice: usize,
+    /// What field selectors can ask for besides name and namespace: path → text.
+    #[serde(skip)]
+    pub fields: BTreeMap<&'static str, String>,
+}
+
+/// Why stored bytes are not an object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct DecodeError(
+    /// For people.
+    pub String,
+);
+
+impl Object {
+    /// Decodes what etcd holds at a key. `fields` names what field selectors of this resource can
+    /// ask for besides name and namespace.
+    ///
+    /// # Errors
+    /// When the value is not a JSON object with metadata: somebody wrote past the API server.
+    pub fn decode(kv: &KeyValue, fields: &[&'static str]) -> Result<Object, DecodeError> {
+        #[derive(Deserialize)]
+        struct Head {
+            metadata: Meta,
+        }
+        let wrong = |why: serde_json::Error| DecodeError(format!("{:?}: {why}", kv.key));
+        let mut frozen = kv.value.clone();
+        let mut splice = splice_point(frozen.bytes());
+        if splice.is_none() {
+            let value: Value = serde_json::from_slice(frozen.bytes()).map_err(wrong)?;
+            frozen = freeze(value);
+            splice = splice_point(frozen.bytes());
+        }
+        let splice = splice.ok_or_else(|| DecodeError(format!("{:?}: not an object", kv.key)))?;
+        let mut meta = if fields.is_empty() {
+            serde_json::from_slice::<Head>(frozen.bytes())
+                .map_err(wrong)?
+                .metadata
+        } else {
+            let value: Value = serde_json::from_slice(frozen.bytes()).map_err(wrong)?;
+            let mut meta = Meta::deserialize(&value["metadata"]).map_err(wrong)?;
+            meta.fields = fields
+                .iter()
+                .map(|path| (*path, text_at(&value, path)))
+                .collect();
+            meta
+        };
+        meta.splice = splice;
+        Ok(Object {
+            revision: kv.mod_revision,
+            frozen,
+            meta: Arc::new(meta),
+        })
+    }
+
+    /// The metadata.
+    #[must_use]
+    pub fn meta(&self) -> &Meta {
+        &self.meta
+    }
+
+    /// The store's mod revision, which clients see as resourceVersion.
+    #[must_use]
+    pub fn revision(&self) -> Revision {
+        self.revision
+    }
+
+    /// The stored bytes, without a resourceVersion.
+    #[must_use]
+    pub fn frozen(&self) -> &Frozen {
+        &self.frozen
+    }
+
+    /// The same content at another revision: what a DELETED event shows.
+    #[must_use]
+    pub fn at(&self, revision: Revision) -> Object {
+        Object {
+            revision,
+            ..self.clone()
+        }
+    }
+
+    /// The document, with its resourceVersion.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        // The bytes were parsed when this object was decoded.
+        let mut value: Value = serde_json::from_slice(self.frozen.bytes()).unwrap_or_default();
+        value["metadata"]["resourceVersion"] = Value::String(self.revision.to_string());
+        value
+    }
+
+    /// Appends the encoded document, with its resourceVersion, without parsing it.
+    pub fn write(&self, out: &mut Vec<u8>) {
+        let bytes = self.frozen.bytes();
+        let (before, after) = bytes.split_at(self.meta.splice);
+        out.extend_from_slice(before);
+        out.extend_from_slice(b"\"resourceVersion\":\"");
+        out.extend_from_slice(self.revision.to_string().as_bytes());
+        out.extend_from_slice(if after.starts_with(b"}") {
+            b"\""
+        } else {
+            b"\","
+        });
+        out.extend_from_slice(after);
+    }
+}
+
+/// Encodes a document for the store: `kind`, `apiVersion` and `metadata` first, as the real server
+/// writes them, and no resourceVersion.
+#[must_use]
+pub fn freeze(mut value: Value) -> Frozen {
+    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
+        metadata.remove("resourceVersion");
+    }
+    Frozen::from(encode(&value))
+}
+
+/// Encodes a document with `kind`, `apiVersion` and `metadata` first.
+#[must_use]
+pub fn encode(value: &Value) -> Vec<u8> {
+    const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
+    let Value::Object(members) = value else {
+        return value.to_string().into_bytes();
+    };
+    let first = FIRST.iter().filter_map(|name| members.get_key_value(*name));
+    let rest = members
+        .iter()
+        .filter(|(name, _)| !FIRST.contains(&name.as_str()));
+    let mut out = Vec::with_capacity(512);
+    out.push(b'{');
+    for (name, member) in first.chain(rest) {
+        if out.len() > 1 {
+            out.push(b',');
+        }
+        // JSON values have text keys, so encoding them cannot fail.
+        out.extend(serde_json::to_vec(name).unwrap_or_default());
+        out.push(b':');
+        out.extend(serde_json::to_vec(member).unwrap_or_default());
+    }
+    out.push(b'}');
+    out
+}
+
+/// Where the resourceVersion goes in bytes that [`encode`] wrote: behind `"metadata":{`, which only
+/// the short `kind` and `apiVersion` precede. `None` for bytes that others wrote.
+fn splice_point(bytes: &[u8]) -> Option<usize> {
+    let rest = bytes.strip_prefix(b"{\"kind\":\"")?;
+    let rest = skip_plain_text(rest)?.strip_prefix(b",\"apiVersion\":\"")?;
+    let rest = skip_plain_text(rest)?.strip_prefix(b",\"metadata\":{")?;
+    Some(bytes.len() - rest.len())
+}
+
+fn skip_plain_text(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
+    (bytes[end] == b'"').then(|| &bytes[end + 1..])
+}
+
+fn text_at(value: &Value, path: &str) -> String {
+    let member = path.split('.').try_fold(value, |at, name| at.get(name));
+    match member {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(other) => other.to_string(),
+    }
+}
+
+impl PartialEq for Object {
+    fn eq(&self, other: &Self) -> bool {
+        self.revision == other.revision && self.frozen == other.frozen
+    }
+}
+
+impl Eq for Object {}
+
+impl hash::Hash for Object {
+    fn hash<H: hash::Hasher>(&self, state: &mut H) {
+        self.revision.hash(state);
+        self.frozen.hash(state);
+    }
+}
+
+impl core::fmt::Debug for Object {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{:?}@{}", self.frozen, self.revision)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Object, freeze};
+    use crate::etcd::{Key, KeyValue, LeaseId, Revision};
+    use crate::frozen::Frozen;
+    use alloc::{string::String, vec::Vec};
+    use serde_json::json;
+
+    fn stored(value: Frozen) -> KeyValue {
+        KeyValue {
+            key: Key::from("/registry/pods/d/a"),
+            create_revision: Revision(2),
+            mod_revision: Revision(7),
+            version: 1,
+            lease: LeaseId(0),
+            value,
+        }
+    }
+
+    #[test]
+    fn the_resource_version_is_spliced_in_and_never_stored() {
+        let document = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"nodeName": "n"},
+            "metadata": {"name": "a", "resourceVersion": "3"}});
+        let frozen = freeze(document);
+        let object = Object::decode(&stored(frozen), &["spec.nodeName"]).unwrap();
+        let mut out = Vec::new();
+        object.write(&mut out);
+        let expected = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a"},"spec":{"nodeName":"n"}}"#;
+        assert_eq!(String::from_utf8(out).unwrap(), expected);
+        assert_eq!(object.json()["metadata"]["resourceVersion"], "7");
+        assert_eq!(object.meta().fields["spec.nodeName"], "n");
+    }
+
+    #[test]
+    fn what_others_wrote_is_put_in_order_or_refused() {
+        let foreign = Frozen::from(r#" {"metadata": {}, "apiVersion": "v1", "kind": "A"}"#);
+        let mut out = Vec::new();
+        Object::decode(&stored(foreign), &[])
+            .unwrap()
+            .write(&mut out);
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            r#"{"kind":"A","apiVersion":"v1","metadata":{"resourceVersion":"7"}}"#
+        );
+        for garbage in [
+            "",
+            "{}",
+            "[]",
+            "null",
+            r#"{"kind":"A","apiVersion":"v1","metadata":{"#,
+        ] {
+            assert!(
+                Object::decode(&stored(Frozen::from(garbage)), &[]).is_err(),
+                "{garbage}"
+            );
+        }
+    }
+}

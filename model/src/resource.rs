@@ -1,0 +1,206 @@
+//! What is served: groups, versions, resources, scopes, verbs, short names.
+//!
+//! The built-in table is data (`data/resources.tsv`, read off kube-apiserver 1.36): no code per
+//! kind here.
+
+use crate::registry;
+use alloc::{
+    borrow::ToOwned,
+    collections::{BTreeMap, BTreeSet},
+    format,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
+
+/// A resource of one group and version, as discovery shows it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Resource {
+    /// The API group; empty for the core group.
+    pub group: String,
+    /// The version: `v1`.
+    pub version: String,
+    /// The plural name: `deployments`.
+    pub plural: String,
+    /// The singular name: `deployment`.
+    pub singular: String,
+    /// The kind: `Deployment`.
+    pub kind: String,
+    /// Objects live in namespaces.
+    pub namespaced: bool,
+    /// What can be done with it: `get`, `list` ...; sorted.
+    pub verbs: BTreeSet<String>,
+    /// What kubectl takes for it: `deploy`.
+    pub short_names: Vec<String>,
+    /// Groups of resources that kubectl takes: `all`.
+    pub categories: Vec<String>,
+    /// Its subresources by name.
+    pub subresources: BTreeMap<String, Subresource>,
+    /// The prefix of its keys in etcd, with a slash at its end; shared by resources that are
+    /// views of the same objects (both Event APIs, both autoscaling versions).
+    pub prefix: String,
+    /// The `apiVersion` that is written to etcd.
+    pub storage_version: String,
+}
+
+/// A subresource: `status`, `scale`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Subresource {
+    /// The kind of its body.
+    pub kind: String,
+    /// The group of that kind.
+    pub group: String,
+    /// The version of that kind.
+    pub version: String,
+    /// What can be done with it.
+    pub verbs: BTreeSet<String>,
+}
+
+impl Resource {
+    /// `apps/v1`, or `v1` in the core group.
+    #[must_use]
+    pub fn api_version(&self) -> String {
+        api_version(&self.group, &self.version)
+    }
+
+    /// Objects of this resource are stored; if not, it is a question that is answered and
+    /// forgotten, like a TokenReview.
+    #[must_use]
+    pub fn stored(&self) -> bool {
+        self.verbs.contains("watch")
+    }
+}
+
+/// `group/version`, or the version alone in the core group.
+#[must_use]
+pub fn api_version(group: &str, version: &str) -> String {
+    if group.is_empty() {
+        version.to_string()
+    } else {
+        format!("{group}/{version}")
+    }
+}
+
+/// Splits an `apiVersion` into group and version.
+#[must_use]
+pub fn split_api_version(api_version: &str) -> (&str, &str) {
+    api_version.split_once('/').unwrap_or(("", api_version))
+}
+
+/// All resources that a server serves.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Resources(BTreeMap<(String, String, String), Arc<Resource>>);
+
+impl Resources {
+    /// The built-in resources of kube-apiserver 1.36.
+    #[must_use]
+    pub fn built_in() -> Resources {
+        let mut table: BTreeMap<_, Resource> = BTreeMap::new();
+        for line in include_str!("../data/resources.tsv").lines().skip(1) {
+            let mut columns = line.split('\t');
+            let mut column = || columns.next().unwrap_or_default();
+            let (group, version, plural) = (column(), column(), column());
+            let group = if group == "core" { "" } else { group };
+            let (subresource, singular, kind) = (column(), column(), column());
+            let (kind_group, kind_version, scope) = (column(), column(), column());
+            let verbs: BTreeSet<String> = words(column()).collect();
+            let resource = table
+                .entry((group.to_owned(), version.to_owned(), plural.to_owned()))
+                .or_insert_with(|| Resource::empty(group, version, plural, scope));
+            if subresource.is_empty() {
+                resource.singular = singular.into();
+                resource.kind = kind.into();
+                resource.verbs = verbs;
+                resource.short_names = words(column()).collect();
+                resource.categories = words(column()).collect();
+            } else {
+                let own = kind_version.is_empty();
+                let (kind_group, kind_version) = if own {
+                    (group, version)
+                } else {
+                    (kind_group, kind_version)
+                };
+                let body = Subresource {
+                    kind: kind.into(),
+                    group: kind_group.into(),
+                    version: kind_version.into(),
+                    verbs,
+                };
+                resource.subresources.insert(subresource.into(), body);
+            }
+        }
+        Resources(
+            table
+                .into_iter()
+                .map(|(name, resource)| (name, Arc::new(resource)))
+                .collect(),
+        )
+    }
+
+    /// The resource of that group, version and plural name.
+    #[must_use]
+    pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
+        self.0
+            .get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+    }
+
+    /// All resources, sorted by group, version and plural name.
+    pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
+        self.0.values()
+    }
+}
+
+impl Resource {
+    fn empty(group: &str, version: &str, plural: &str, scope: &str) -> Resource {
+        let (home, storage_version) = match (group, plural) {
+            ("events.k8s.io", "events") => ("", "v1".to_owned()),
+            ("autoscaling", _) => (group, "autoscaling/v2".to_owned()),
+            _ => (group, api_version(group, version)),
+        };
+        Resource {
+            group: group.into(),
+            version: version.into(),
+            plural: plural.into(),
+            singular: String::new(),
+            kind: String::new(),
+            namespaced: scope == "namespaced",
+            verbs: BTreeSet::new(),
+            short_names: Vec::new(),
+            categories: Vec::new(),
+            subresources: BTreeMap::new(),
+            prefix: registry::prefix(home, plural),
+            storage_version,
+        }
+    }
+}
+
+fn words(list: &str) -> impl Iterator<Item = String> {
+    list.split(',')
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Resources;
+
+    #[test]
+    fn the_table_names_scopes_prefixes_and_subresources() {
+        let resources = Resources::built_in();
+        let deployments = resources.find("apps", "v1", "deployments").unwrap();
+        assert!(deployments.namespaced && deployments.stored());
+        assert_eq!(deployments.prefix, "/registry/deployments/");
+        assert_eq!(deployments.subresources["scale"].group, "autoscaling");
+        let nodes = resources.find("", "v1", "nodes").unwrap();
+        assert_eq!(
+            (nodes.prefix.as_str(), nodes.namespaced),
+            ("/registry/minions/", false)
+        );
+        assert!(
+            !resources
+                .find("authentication.k8s.io", "v1", "tokenreviews")
+                .unwrap()
+                .stored()
+        );
+    }
+}

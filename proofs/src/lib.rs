@@ -1,0 +1,1 @@
+//! Every interleaving of small worlds around the shipped core.

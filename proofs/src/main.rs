@@ -1,0 +1,2 @@
+//! `proofs`: runs the worlds and prints what was found.
+fn main() {}

@@ -1,0 +1,2 @@
+//! `trueplane`: the server's command line.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Strategies and fixtures for tests of the API server, for users too.
