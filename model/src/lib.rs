@@ -13,6 +13,7 @@ extern crate alloc;
 
 pub mod ambient;
 pub mod cache;
+pub mod config;
 pub mod etcd;
 pub mod frozen;
 pub mod lifecycle;

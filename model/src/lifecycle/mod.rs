@@ -5,7 +5,13 @@
 //! with the [`Event`] that answers it. Between the two another request may run: that gap is where
 //! the bugs of control planes live, and the checker sees it.
 
+pub mod attributes;
 pub mod audit;
+pub mod authenticate;
+pub mod authorize;
+pub mod negotiate;
+pub mod query;
+pub mod route;
 
 use crate::{
     cache::Cache,
