@@ -1,8 +1,9 @@
 //! What happened at each revision, back to the compaction; and how to read in the past.
 
-use super::{EventKind, Key, KeyValue, Revision, StoreEvent};
+use super::{Key, KeyValue, Revision, StoreEvent};
 use crate::{limits::CHECKPOINT_REVISIONS, map::Map};
 use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+use core::ops::Bound;
 
 /// The events of every revision since the compaction, and a snapshot at every
 /// [`CHECKPOINT_REVISIONS`]th.
@@ -57,12 +58,8 @@ impl History {
             Some((last, state)) => (*last, state.clone()),
             None => (Revision(u64::MAX), live.clone()),
         };
-        let undone = self
-            .events
-            .range(revision.next()..=last.max(revision.next()));
-        // A checkpoint at the revision itself leaves nothing to undo.
-        let undone = undone.filter(|(at, _)| **at <= last);
-        for (_, events) in undone.rev() {
+        let undone = (Bound::Excluded(revision), Bound::Included(last));
+        for (_, events) in self.events.range(undone).rev() {
             for event in events.iter() {
                 match &event.previous {
                     Some(previous) => state.insert(event.kv.key.clone(), previous.clone()),

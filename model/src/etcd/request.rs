@@ -154,6 +154,17 @@ pub struct DeleteRange {
     pub previous: bool,
 }
 
+impl DeleteRange {
+    /// Deletes `keys`, without telling what they were.
+    #[must_use]
+    pub fn new(keys: KeyRange) -> DeleteRange {
+        DeleteRange {
+            keys,
+            previous: false,
+        }
+    }
+}
+
 /// One operation of a transaction.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Operation {
@@ -165,6 +176,30 @@ pub enum Operation {
     DeleteRange(DeleteRange),
     /// A transaction within the transaction.
     Txn(Txn),
+}
+
+impl From<Range> for Operation {
+    fn from(range: Range) -> Operation {
+        Operation::Range(range)
+    }
+}
+
+impl From<Put> for Operation {
+    fn from(put: Put) -> Operation {
+        Operation::Put(put)
+    }
+}
+
+impl From<DeleteRange> for Operation {
+    fn from(delete: DeleteRange) -> Operation {
+        Operation::DeleteRange(delete)
+    }
+}
+
+impl From<Txn> for Operation {
+    fn from(txn: Txn) -> Operation {
+        Operation::Txn(txn)
+    }
 }
 
 /// What a compare looks at, and the value that it is held against.
@@ -206,6 +241,18 @@ pub struct Compare {
     pub target: Target,
 }
 
+impl Compare {
+    /// Holds when `target` is what `key` has.
+    #[must_use]
+    pub fn equal(key: Key, target: Target) -> Compare {
+        Compare {
+            keys: KeyRange::Single(key),
+            relation: Relation::Equal,
+            target,
+        }
+    }
+}
+
 /// If every compare holds, `success`, else `failure`: atomic, at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Txn {
@@ -215,6 +262,27 @@ pub struct Txn {
     pub success: Vec<Operation>,
     /// What to do when they don't.
     pub failure: Vec<Operation>,
+}
+
+impl Txn {
+    /// These operations, whatever the state.
+    #[must_use]
+    pub fn always(success: Vec<Operation>) -> Txn {
+        Txn {
+            success,
+            ..Txn::default()
+        }
+    }
+
+    /// These operations if every compare holds, else nothing.
+    #[must_use]
+    pub fn only_if(compare: Vec<Compare>, success: Vec<Operation>) -> Txn {
+        Txn {
+            compare,
+            success,
+            failure: Vec::new(),
+        }
+    }
 }
 
 /// What one operation of a transaction answered.

@@ -1,9 +1,10 @@
 //! The store: its state, and the one function that changes it.
 
 use super::{
-    Command, Error, Key, KeyValue, Lease, LeaseId, Outcome, Revision, StoreEvent, history::History,
+    Command, Error, EventKind, Key, KeyValue, Lease, LeaseId, Outcome, Revision, StoreEvent,
+    history::History,
 };
-use crate::map::Map;
+use crate::{frozen::Frozen, map::Map};
 use alloc::{sync::Arc, vec::Vec};
 
 /// The store's whole state. A clone is O(1) and is a snapshot.
@@ -159,7 +160,7 @@ impl Draft {
     }
 
     /// Writes `value` at `key`; versions count from the key's creation.
-    pub(super) fn put(&mut self, key: &Key, value: crate::frozen::Frozen, lease: LeaseId) {
+    pub(super) fn put(&mut self, key: &Key, value: Frozen, lease: LeaseId) {
         let old = self.live.get(key);
         let kv = KeyValue {
             key: key.clone(),
@@ -175,7 +176,7 @@ impl Draft {
             self.attach(lease, key);
         }
         self.live.insert(key.clone(), kv.clone());
-        self.record(super::EventKind::Put, kv);
+        self.record(EventKind::Put, kv);
     }
 
     /// Deletes `key`, which is there.
@@ -188,12 +189,12 @@ impl Draft {
             mod_revision: self.revision,
             version: 0,
             lease: LeaseId(0),
-            value: crate::frozen::Frozen::default(),
+            value: Frozen::default(),
         };
-        self.record(super::EventKind::Delete, kv);
+        self.record(EventKind::Delete, kv);
     }
 
-    fn record(&mut self, kind: super::EventKind, kv: KeyValue) {
+    fn record(&mut self, kind: EventKind, kv: KeyValue) {
         let previous = self.before.get(&kv.key).cloned();
         self.events.push(StoreEvent { kind, kv, previous });
     }

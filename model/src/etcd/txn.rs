@@ -5,8 +5,8 @@
 //! before; what these branches need is checked in that state too. After that nothing can fail.
 
 use super::{
-    Compare, DeleteRange, Error, KeyRange, KeyValue, LeaseId, Operation, OperationResponse, Put,
-    Range, RangeResponse, Relation, Revision, Store, Target, Txn, TxnResponse,
+    Compare, DeleteRange, Error, Key, KeyRange, KeyValue, LeaseId, Operation, OperationResponse,
+    Put, Range, RangeResponse, Relation, Revision, Store, Target, Txn, TxnResponse,
     read::{asked, read},
     store::Draft,
 };
@@ -272,12 +272,12 @@ fn check_overlaps(operations: &[Operation]) -> Result<Writes<'_>, Error> {
 /// What a list of operations may write.
 #[derive(Default)]
 struct Writes<'a> {
-    puts: BTreeSet<&'a super::Key>,
+    puts: BTreeSet<&'a Key>,
     deletes: Vec<&'a KeyRange>,
 }
 
 impl<'a> Writes<'a> {
-    fn put(&mut self, key: &'a super::Key) -> Result<(), Error> {
+    fn put(&mut self, key: &'a Key) -> Result<(), Error> {
         let deleted = self.deletes.iter().any(|keys| keys.contains(key));
         if deleted || !self.puts.insert(key) {
             return Err(Error::DuplicateKey);
