@@ -8,6 +8,7 @@
 //! [`Error::DuplicateKey`].
 
 mod compaction;
+mod dump;
 mod history;
 mod key;
 mod lease;
@@ -17,6 +18,7 @@ mod store;
 mod txn;
 mod watch;
 
+pub use dump::Dump;
 pub use key::{Key, KeyRange, KeyValue, LeaseId, Revision};
 pub use lease::Lease;
 pub use request::{
