@@ -8,6 +8,8 @@
 //! [`Error::DuplicateKey`].
 
 mod compaction;
+#[cfg(test)]
+mod fixture;
 mod history;
 mod key;
 mod lease;
