@@ -15,6 +15,7 @@ mod key;
 mod lease;
 mod read;
 mod request;
+mod shape;
 mod store;
 mod txn;
 mod watch;
