@@ -13,6 +13,13 @@ pub const GENERATED_NAME_ATTEMPTS: u32 = 8;
 pub const WATCH_WINDOW_EVENTS: usize = 16_384;
 /// Operations in one etcd transaction (etcd's `--max-txn-ops`).
 pub const TXN_OPERATIONS: usize = 128;
+/// The shortest time to live of a lease, in seconds; a shorter one is lengthened (etcd's is one and
+/// a half election timeouts, rounded up).
+pub const LEASE_TTL_MINIMUM_SECONDS: u64 = 2;
+/// The longest time to live of a lease, in seconds (etcd's `MaxLeaseTTL`).
+pub const LEASE_TTL_MAXIMUM_SECONDS: u64 = 9_000_000_000;
+/// Revisions between two kept snapshots of the store: a read in the past undoes fewer than this.
+pub const CHECKPOINT_REVISIONS: u64 = 64;
 /// The largest value etcd takes, in bytes (etcd's `--max-request-bytes` is 1.5 MiB; the API
 /// server's body limit is the one that clients meet first).
 pub const VALUE_BYTES: usize = 3 * 1024 * 1024;

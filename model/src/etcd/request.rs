@@ -1,138 +1,17 @@
 //! What is asked of the store, and what it answers.
 
-use crate::frozen::Frozen;
-use alloc::{sync::Arc, vec::Vec};
+use super::{Key, KeyRange, KeyValue, LeaseId, Revision};
+use crate::{ambient::Time, frozen::Frozen};
+use alloc::vec::Vec;
 use core::fmt;
 use serde::{Deserialize, Serialize};
-
-/// A key: any bytes, ordered as bytes.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Key(Arc<[u8]>);
-
-impl Key {
-    /// The bytes.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-
-    /// The text, when the bytes are UTF-8.
-    #[must_use]
-    pub fn text(&self) -> Option<&str> {
-        core::str::from_utf8(&self.0).ok()
-    }
-}
-
-impl From<&[u8]> for Key {
-    fn from(bytes: &[u8]) -> Self {
-        Key(bytes.into())
-    }
-}
-
-impl From<&str> for Key {
-    fn from(text: &str) -> Self {
-        Key(text.as_bytes().into())
-    }
-}
-
-impl core::borrow::Borrow<[u8]> for Key {
-    fn borrow(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Key {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.escape_ascii())
-    }
-}
-
-/// A point in the store's history. A new store is at revision 1; each transaction that changes
-/// something adds one.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct Revision(pub u64);
-
-impl Revision {
-    /// The revision after this one.
-    #[must_use]
-    pub fn next(self) -> Revision {
-        Revision(self.0.saturating_add(1))
-    }
-}
-
-impl fmt::Display for Revision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
-/// A lease's number; 0 is no lease.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
-pub struct LeaseId(pub i64);
-
-/// A key with its value at some revision.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub struct KeyValue {
-    /// The key.
-    pub key: Key,
-    /// The revision that created it since it was last absent.
-    pub create_revision: Revision,
-    /// The revision that wrote it last.
-    pub mod_revision: Revision,
-    /// How often it was written since `create_revision`, that write included.
-    pub version: u64,
-    /// The lease that it goes with.
-    pub lease: LeaseId,
-    /// The value; empty in a `keys_only` answer.
-    pub value: Frozen,
-}
-
-/// Which keys a request is about, as etcd's `key` and `range_end` say it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum KeyRange {
-    /// This key alone.
-    Single(Key),
-    /// From the first (included) to the second (excluded).
-    Between(Key, Key),
-    /// From this key on (`range_end` is a zero byte); every key when it is a zero byte too.
-    From(Key),
-}
-
-impl KeyRange {
-    /// The keys that begin with `prefix`.
-    #[must_use]
-    pub fn prefix(prefix: &[u8]) -> KeyRange {
-        let mut end = prefix.to_vec();
-        while let Some(last) = end.pop() {
-            if last < u8::MAX {
-                end.push(last + 1);
-                return KeyRange::Between(prefix.into(), end.as_slice().into());
-            }
-        }
-        KeyRange::From(prefix.into())
-    }
-
-    /// True when `key` is one of them.
-    #[must_use]
-    pub fn contains(&self, key: &Key) -> bool {
-        match self {
-            KeyRange::Single(single) => key == single,
-            KeyRange::Between(start, end) => start <= key && key < end,
-            KeyRange::From(start) => start <= key,
-        }
-    }
-}
 
 /// Read keys.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Range {
-    /// Which keys, in ascending order.
+    /// Which keys.
     pub keys: KeyRange,
-    /// As of which revision; the newest when `None`.
+    /// As of which revision; the newest when `None` (or 0, as etcd writes it).
     pub revision: Option<Revision>,
     /// At most so many; 0 is no limit.
     pub limit: usize,
@@ -140,6 +19,60 @@ pub struct Range {
     pub keys_only: bool,
     /// Leave the keys out too, and only count.
     pub count_only: bool,
+    /// In which order; ascending keys by default.
+    pub sort: Sort,
+    /// Which versions; all by default.
+    pub filter: RevisionFilter,
+}
+
+/// The order of an answer: etcd's `sort_target` and `sort_order`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Sort {
+    /// By what.
+    pub target: SortTarget,
+    /// Which way.
+    pub order: SortOrder,
+}
+
+/// By what an answer is sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SortTarget {
+    /// By the key.
+    #[default]
+    Key,
+    /// By the version.
+    Version,
+    /// By the create revision.
+    CreateRevision,
+    /// By the mod revision.
+    ModRevision,
+    /// By the value.
+    Value,
+}
+
+/// Which way an answer is sorted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum SortOrder {
+    /// Ascending; but a limit takes the first keys before they are sorted, not after.
+    #[default]
+    None,
+    /// Ascending.
+    Ascend,
+    /// Descending.
+    Descend,
+}
+
+/// Leaves out keys by their revisions (both ends included); revision 0 is no bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RevisionFilter {
+    /// Written last at or after.
+    pub min_mod: Revision,
+    /// Written last at or before.
+    pub max_mod: Revision,
+    /// Created at or after.
+    pub min_create: Revision,
+    /// Created at or before.
+    pub max_create: Revision,
 }
 
 impl Range {
@@ -152,6 +85,17 @@ impl Range {
             limit: 0,
             keys_only: false,
             count_only: false,
+            sort: Sort::default(),
+            filter: RevisionFilter::default(),
+        }
+    }
+
+    /// The version of `keys` as of `revision`, all of them.
+    #[must_use]
+    pub fn at(keys: KeyRange, revision: Revision) -> Range {
+        Range {
+            revision: Some(revision),
+            ..Range::newest(keys)
         }
     }
 }
@@ -161,11 +105,11 @@ impl Range {
 pub struct RangeResponse {
     /// The store's revision when it answered (not the revision that was read).
     pub revision: Revision,
-    /// The keys in ascending order.
+    /// The keys in the order that was asked for, `limit` at most.
     pub kvs: Vec<KeyValue>,
     /// There were more than `limit`.
     pub more: bool,
-    /// How many keys lie in the range, whatever the limit.
+    /// How many keys lie in the range, whatever the limit and the filter.
     pub count: usize,
 }
 
@@ -201,13 +145,24 @@ impl Put {
     }
 }
 
-/// Delete keys.
+/// Delete keys. There is no error when there are none.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct DeleteRange {
     /// Which keys.
     pub keys: KeyRange,
     /// Answer with what was there before.
     pub previous: bool,
+}
+
+impl DeleteRange {
+    /// Deletes `keys`, without telling what they were.
+    #[must_use]
+    pub fn new(keys: KeyRange) -> DeleteRange {
+        DeleteRange {
+            keys,
+            previous: false,
+        }
+    }
 }
 
 /// One operation of a transaction.
@@ -221,6 +176,30 @@ pub enum Operation {
     DeleteRange(DeleteRange),
     /// A transaction within the transaction.
     Txn(Txn),
+}
+
+impl From<Range> for Operation {
+    fn from(range: Range) -> Operation {
+        Operation::Range(range)
+    }
+}
+
+impl From<Put> for Operation {
+    fn from(put: Put) -> Operation {
+        Operation::Put(put)
+    }
+}
+
+impl From<DeleteRange> for Operation {
+    fn from(delete: DeleteRange) -> Operation {
+        Operation::DeleteRange(delete)
+    }
+}
+
+impl From<Txn> for Operation {
+    fn from(txn: Txn) -> Operation {
+        Operation::Txn(txn)
+    }
 }
 
 /// What a compare looks at, and the value that it is held against.
@@ -262,6 +241,18 @@ pub struct Compare {
     pub target: Target,
 }
 
+impl Compare {
+    /// Holds when `target` is what `key` has.
+    #[must_use]
+    pub fn equal(key: Key, target: Target) -> Compare {
+        Compare {
+            keys: KeyRange::Single(key),
+            relation: Relation::Equal,
+            target,
+        }
+    }
+}
+
 /// If every compare holds, `success`, else `failure`: atomic, at one revision.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Txn {
@@ -271,6 +262,27 @@ pub struct Txn {
     pub success: Vec<Operation>,
     /// What to do when they don't.
     pub failure: Vec<Operation>,
+}
+
+impl Txn {
+    /// These operations, whatever the state.
+    #[must_use]
+    pub fn always(success: Vec<Operation>) -> Txn {
+        Txn {
+            success,
+            ..Txn::default()
+        }
+    }
+
+    /// These operations if every compare holds, else nothing.
+    #[must_use]
+    pub fn only_if(compare: Vec<Compare>, success: Vec<Operation>) -> Txn {
+        Txn {
+            compare,
+            success,
+            failure: Vec::new(),
+        }
+    }
 }
 
 /// What one operation of a transaction answered.
@@ -297,7 +309,8 @@ pub enum OperationResponse {
 /// What a transaction answered.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TxnResponse {
-    /// The store's revision after it.
+    /// The store's revision after it; 0 in the answer of a nested transaction (etcd fills in the
+    /// outermost header only).
     pub revision: Revision,
     /// The compares held.
     pub succeeded: bool,
@@ -305,7 +318,7 @@ pub struct TxnResponse {
     pub responses: Vec<OperationResponse>,
 }
 
-/// Why the store refused; the texts are etcd's.
+/// Why the store refused; the texts are etcd's (`api/v3rpc/rpctypes/error.go`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Error {
     /// The revision has been compacted; the second is the oldest that can be read.
@@ -318,19 +331,23 @@ pub enum Error {
     DuplicateKey,
     /// A transaction has more operations than [`crate::limits::TXN_OPERATIONS`].
     TooManyOperations,
-    /// `ignore_value` with a value, or `ignore_lease` with a lease.
+    /// `ignore_value` with a value.
     ValueProvided,
     /// `ignore_lease` with a lease.
     LeaseProvided,
     /// `ignore_value` or `ignore_lease` on an absent key.
     KeyNotFound,
-    /// No such lease.
+    /// No such lease; or, to a keep-alive, its time is over.
     LeaseNotFound,
     /// The lease's number is taken.
     LeaseExists,
-    /// The lease's time to live is above etcd's maximum (9,000,000,000 s).
+    /// The lease's time to live is above [`crate::limits::LEASE_TTL_MAXIMUM_SECONDS`].
     LeaseTtlTooLarge,
+    /// A value is larger than [`crate::limits::VALUE_BYTES`].
+    RequestTooLarge,
 }
+
+impl core::error::Error for Error {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -346,6 +363,7 @@ impl fmt::Display for Error {
             Error::LeaseNotFound => "etcdserver: requested lease not found",
             Error::LeaseExists => "etcdserver: lease already exists",
             Error::LeaseTtlTooLarge => "etcdserver: too large lease TTL",
+            Error::RequestTooLarge => "etcdserver: request is too large",
         })
     }
 }
@@ -366,7 +384,8 @@ pub struct StoreEvent {
     pub kind: EventKind,
     /// The key as written; of a deleted key only `key` and `mod_revision` are set.
     pub kv: KeyValue,
-    /// What was there before.
+    /// What was there at the revision before, also when the transaction wrote the key before; `None`
+    /// when there was nothing, or when it has been compacted.
     pub previous: Option<KeyValue>,
 }
 
@@ -377,16 +396,31 @@ pub enum Command {
     Txn(Txn),
     /// Forget history below the revision.
     Compact(Revision),
-    /// Make a lease of so many seconds.
+    /// Make a lease of so many seconds, [`crate::limits::LEASE_TTL_MINIMUM_SECONDS`] at least.
     GrantLease {
-        /// Its number.
+        /// Its number, which the driver chooses when the client doesn't; never 0.
         lease: LeaseId,
         /// Its time to live in seconds.
         ttl: u64,
+        /// The driver's clock.
+        now: Time,
     },
-    /// Delete the lease and all keys that go with it: asked for, or because its time is over
-    /// (when that is, the driver's clock says).
+    /// Let the lease's time begin anew.
+    KeepAlive {
+        /// Its number.
+        lease: LeaseId,
+        /// The driver's clock.
+        now: Time,
+    },
+    /// Delete the lease and all keys that go with it, because a client asks for it.
     RevokeLease(LeaseId),
+    /// The same, because its time is over; does nothing when it is not (a keep-alive came first).
+    ExpireLease {
+        /// Its number.
+        lease: LeaseId,
+        /// The driver's clock.
+        now: Time,
+    },
 }
 
 /// What a [`Command`] came to.
@@ -394,6 +428,11 @@ pub enum Command {
 pub enum Outcome {
     /// Of a transaction.
     Txn(TxnResponse),
-    /// Of a compaction or a lease command.
+    /// Of a lease that was granted or kept alive: its time to live in seconds, from now.
+    Lease {
+        /// Seconds.
+        ttl: u64,
+    },
+    /// Of a compaction, or of a lease that is gone (or, when it hasn't expired, is not).
     Done,
 }
