@@ -80,6 +80,14 @@ impl<K: Ord + Clone, V: Clone> Map<K, V> {
         self.0.insert_mut(key, value);
     }
 
+    /// The value at `key`, to be changed in place: other clones of the map keep theirs.
+    pub fn get_mut<Q: Ord + ?Sized>(&mut self, key: &Q) -> Option<&mut V>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get_mut(key)
+    }
+
     /// Removes `key`; true when it was there.
     pub fn remove<Q: Ord + ?Sized>(&mut self, key: &Q) -> bool
     where
