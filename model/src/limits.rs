@@ -26,3 +26,8 @@ pub const VALUE_BYTES: usize = 3 * 1024 * 1024;
 /// How long a list or get waits for the cache to reach a resourceVersion, in milliseconds
 /// (kube-apiserver's `blockTimeout`).
 pub const FRESHNESS_WAIT_MILLISECONDS: u64 = 3_000;
+/// Keys and values of all annotations of an object together, in bytes (apimachinery's
+/// `TotalAnnotationSizeLimitB`).
+pub const ANNOTATION_BYTES: usize = 256 * 1024;
+/// The longest `fieldManager`, in bytes (apimachinery's `FieldManagerMaxLength`).
+pub const FIELD_MANAGER_BYTES: usize = 128;
