@@ -22,6 +22,7 @@ pub mod map;
 pub mod object;
 pub mod registry;
 pub mod resource;
+pub mod schema;
 pub mod status;
 pub mod table;
 pub mod wire;

@@ -19,3 +19,8 @@ pub const VALUE_BYTES: usize = 3 * 1024 * 1024;
 /// How long a list or get waits for the cache to reach a resourceVersion, in milliseconds
 /// (kube-apiserver's `blockTimeout`).
 pub const FRESHNESS_WAIT_MILLISECONDS: u64 = 3_000;
+/// How deep objects and lists may nest in a document (Go's decoder allows 10,000; what is deeper
+/// than this could not be read back from the store by `serde_json`, whose bound is 128).
+pub const JSON_DEPTH: usize = 120;
+/// How many unknown and duplicate fields are reported (`sigs.k8s.io/json`).
+pub const FIELD_PROBLEMS: usize = 100;
