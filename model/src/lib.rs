@@ -24,6 +24,7 @@ pub mod object;
 pub mod registry;
 pub mod resource;
 pub mod selector;
+pub mod schema;
 pub mod status;
 pub mod table;
 pub mod validation;

@@ -31,3 +31,8 @@ pub const FRESHNESS_WAIT_MILLISECONDS: u64 = 3_000;
 pub const ANNOTATION_BYTES: usize = 256 * 1024;
 /// The longest `fieldManager`, in bytes (apimachinery's `FieldManagerMaxLength`).
 pub const FIELD_MANAGER_BYTES: usize = 128;
+/// How deep objects and lists may nest in a document (Go's decoder allows 10,000; what is deeper
+/// than this could not be read back from the store by `serde_json`, whose bound is 128).
+pub const JSON_DEPTH: usize = 120;
+/// How many unknown and duplicate fields are reported (`sigs.k8s.io/json`).
+pub const FIELD_PROBLEMS: usize = 100;
