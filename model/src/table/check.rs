@@ -1,6 +1,6 @@
 //! What tests of all kinds share.
 
-use super::{Options, row};
+use super::{IncludeObject, row};
 use crate::{ambient::Time, resource::Resources};
 use alloc::sync::Arc;
 use serde_json::Value;
@@ -15,7 +15,7 @@ pub(super) fn check(group: &str, plural: &str, object: Value, expected: Value) {
         .map(Arc::clone)
         .unwrap();
     let now = Time::parse("2026-01-01T00:10:00Z").unwrap();
-    let row = row(&resource, &object, Options::default(), now);
+    let row = row(&resource, &object, IncludeObject::default(), now);
     assert_eq!(row["cells"], expected, "{plural}: {object}");
     let columns = super::columns(group, &resource.version, plural).len();
     // The age of an IP address has no column, in the real server too.

@@ -2,7 +2,7 @@
 //!
 //! A Table has the columns of `data/columns.tsv` (read off kube-apiserver 1.36) and a row an
 //! object, whose cells are computed as `pkg/printers/internalversion/printers.go` computes them.
-//! Whether an object goes along with its row is the client's choice ([`Include`]). Column
+//! Whether an object goes along with its row is the client's choice ([`IncludeObject`]). Column
 //! descriptions are empty: the documentation's sentences are not part of our data.
 //!
 //! A Status is never turned into a Table (`doTransformObject` in apiserver's `response.go`): errors
@@ -35,6 +35,11 @@ use alloc::{
 };
 use serde_json::{Value, json};
 
+/// The version that is written unless [`set_version`] says otherwise.
+const API_VERSION: &str = "meta.k8s.io/v1";
+/// The kind of an object's metadata.
+const PARTIAL: &str = "PartialObjectMetadata";
+
 /// How objects are shown to a client that asked for less than the objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Form {
@@ -46,30 +51,9 @@ pub enum Form {
     PartialObjectMetadata,
 }
 
-/// The version of group `meta.k8s.io` that the client asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Version {
-    /// `v1`
-    #[default]
-    V1,
-    /// `v1beta1`, which only differs by its name.
-    V1Beta1,
-}
-
-impl Version {
-    /// `meta.k8s.io/v1`
-    #[must_use]
-    pub fn api_version(self) -> &'static str {
-        match self {
-            Version::V1 => "meta.k8s.io/v1",
-            Version::V1Beta1 => "meta.k8s.io/v1beta1",
-        }
-    }
-}
-
 /// What goes along with each row: the query parameter `includeObject`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Include {
+pub enum IncludeObject {
     /// The object's metadata.
     #[default]
     Metadata,
@@ -79,41 +63,20 @@ pub enum Include {
     None,
 }
 
-impl Include {
+impl IncludeObject {
     /// Reads the query parameter; empty when it is not given.
     ///
     /// # Errors
     /// The message of the real server's BadRequest.
-    pub fn parse(parameter: &str) -> Result<Include, String> {
+    pub fn parse(parameter: &str) -> Result<IncludeObject, String> {
         match parameter {
-            "" | "Metadata" => Ok(Include::Metadata),
-            "Object" => Ok(Include::Object),
-            "None" => Ok(Include::None),
+            "" | "Metadata" => Ok(IncludeObject::Metadata),
+            "Object" => Ok(IncludeObject::Object),
+            "None" => Ok(IncludeObject::None),
             other => Err(format!(
                 "Unable to convert to Table as requested: includeObject: Invalid value: {other:?}: \
                  must be 'Metadata', 'Object', 'None', or empty"
             )),
-        }
-    }
-}
-
-/// How a Table is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Options {
-    /// The version of the Table, and of the metadata in its rows.
-    pub version: Version,
-    /// What goes along with each row.
-    pub include: Include,
-    /// With column definitions; in a watch only the first event has them.
-    pub headers: bool,
-}
-
-impl Default for Options {
-    fn default() -> Options {
-        Options {
-            version: Version::V1,
-            include: Include::Metadata,
-            headers: true,
         }
     }
 }
@@ -175,22 +138,55 @@ pub fn columns(group: &str, version: &str, plural: &str) -> Vec<Column> {
         .collect()
 }
 
-/// One row: its cells, its conditions, and what goes along with it. Also right for a bookmark,
-/// which is an object that is empty but for its resourceVersion.
+/// A Table. `metadata` is that of the list, or of the one object that is shown: its
+/// resourceVersion, `continue` and remainingItemCount are taken. Also right for a bookmark, which
+/// is an object that is empty but for its resourceVersion.
 #[must_use]
-pub fn row(resource: &Resource, object: &Value, options: Options, now: Time) -> Value {
-    let include = match options.include {
+pub fn table(
+    resource: &Resource,
+    objects: &[Value],
+    metadata: &Value,
+    include: IncludeObject,
+    now: Time,
+) -> Value {
+    let mut objects: Vec<&Value> = objects.iter().collect();
+    if (resource.group.as_str(), resource.plural.as_str())
+        == ("flowcontrol.apiserver.k8s.io", "flowschemas")
+    {
+        objects.sort_by_key(|schema| flow::order(schema));
+    }
+    let shape = match objects.first() {
+        Some(first) => Shape::of(resource, first),
+        None => Shape::of_items(resource),
+    };
+    let columns = shape.columns(resource);
+    let rows = objects
+        .into_iter()
+        .map(|object| row(resource, object, include, now));
+    json!({
+        "kind": "Table",
+        "apiVersion": API_VERSION,
+        "metadata": list_metadata(metadata),
+        "columnDefinitions": columns.iter().map(Column::definition).collect::<Value>(),
+        "rows": rows.collect::<Value>(),
+    })
+}
+
+/// One row: its cells, its conditions, and what goes along with it.
+#[must_use]
+pub fn row(resource: &Resource, object: &Value, include: IncludeObject, now: Time) -> Value {
+    let include = match include {
         // The end of the initial events is marked in the metadata, so that goes along anyway
         // (`asTable` in apiserver's `response.go`).
-        Include::None if ends_initial_events(object) => Include::Metadata,
+        IncludeObject::None if ends_initial_events(object) => IncludeObject::Metadata,
         include => include,
     };
     let mut row = json!({
         "cells": Shape::of(resource, object).cells(resource, object, now),
         "object": match include {
-            Include::None => Value::Null,
-            Include::Metadata => partial(object, options.version),
-            Include::Object => object.clone(),
+            IncludeObject::None => Value::Null,
+            IncludeObject::Metadata => partial(object),
+            IncludeObject::Object => object.clone(),
         },
     });
     if let Some(conditions) = cells::conditions(resource, object) {
@@ -199,93 +195,58 @@ pub fn row(resource: &Resource, object: &Value, options: Options, now: Time) -> 
     row
 }
 
-/// The Table of one object: what a get, a create or an event of a watch shows.
-#[must_use]
-pub fn table_of_object(resource: &Resource, object: &Value, options: Options, now: Time) -> Value {
-    let version = &object["metadata"]["resourceVersion"];
-    let metadata = match version.as_str() {
-        None | Some("") => json!({}),
-        Some(version) => json!({ "resourceVersion": version }),
-    };
-    let columns = Shape::of(resource, object).columns(resource);
-    let rows = [row(resource, object, options, now)];
-    document(metadata, &columns, rows.into(), options)
-}
-
-/// The Table of a list; `metadata` is the list's: resourceVersion, `continue`,
-/// remainingItemCount.
-#[must_use]
-pub fn table_of_list<'a>(
-    resource: &Resource,
-    metadata: Value,
-    items: impl IntoIterator<Item = &'a Value>,
-    options: Options,
-    now: Time,
-) -> Value {
-    let mut items: Vec<&Value> = items.into_iter().collect();
-    if (resource.group.as_str(), resource.plural.as_str())
-        == ("flowcontrol.apiserver.k8s.io", "flowschemas")
-    {
-        items.sort_by_key(|schema| flow::order(schema));
-    }
-    let rows = items
-        .into_iter()
-        .map(|item| row(resource, item, options, now))
-        .collect();
-    document(
-        metadata,
-        &Shape::of_items(resource).columns(resource),
-        rows,
-        options,
-    )
-}
-
 /// The object's metadata as a PartialObjectMetadata.
 #[must_use]
-pub fn partial(object: &Value, version: Version) -> Value {
-    let metadata = match &object["metadata"] {
-        Value::Null => json!({}),
-        metadata => metadata.clone(),
+pub fn partial(object: &Value) -> Value {
+    let metadata = match object.get("metadata") {
+        None | Some(Value::Null) => json!({}),
+        Some(metadata) => metadata.clone(),
     };
-    json!({
-        "kind": "PartialObjectMetadata",
-        "apiVersion": version.api_version(),
-        "metadata": metadata,
-    })
+    json!({"kind": PARTIAL, "apiVersion": API_VERSION, "metadata": metadata})
 }
 
 /// A PartialObjectMetadataList; `metadata` is the list's.
 #[must_use]
-pub fn partial_list<'a>(
-    metadata: Value,
-    items: impl IntoIterator<Item = &'a Value>,
-    version: Version,
-) -> Value {
-    let items: Vec<Value> = items
-        .into_iter()
-        .map(|item| partial(item, version))
-        .collect();
+pub fn partial_list(objects: &[Value], metadata: &Value) -> Value {
     json!({
         "kind": "PartialObjectMetadataList",
-        "apiVersion": version.api_version(),
-        "metadata": metadata,
-        "items": items,
+        "apiVersion": API_VERSION,
+        "metadata": list_metadata(metadata),
+        "items": objects.iter().map(partial).collect::<Value>(),
     })
 }
 
-fn document(metadata: Value, columns: &[Column], rows: Vec<Value>, options: Options) -> Value {
-    let definitions = if options.headers {
-        columns.iter().map(Column::definition).collect()
-    } else {
-        Value::Null
-    };
-    json!({
-        "kind": "Table",
-        "apiVersion": options.version.api_version(),
-        "metadata": metadata,
-        "columnDefinitions": definitions,
-        "rows": rows,
-    })
+/// Writes what this module made in another version of group `meta.k8s.io`: `v1beta1` differs by
+/// its name only, in the document and in the metadata in its rows or items.
+pub fn set_version(document: &mut Value, version: &str) {
+    let name = format!("meta.k8s.io/{version}");
+    let mut inner: Vec<&mut Value> = Vec::new();
+    for (member, value) in document.as_object_mut().into_iter().flatten() {
+        match (member.as_str(), value) {
+            ("apiVersion", value) => *value = name.clone().into(),
+            ("rows", Value::Array(rows)) => {
+                inner.extend(rows.iter_mut().filter_map(|row| row.get_mut("object")));
+            }
+            ("items", Value::Array(items)) => inner.extend(items),
+            _ => {}
+        }
+    }
+    for object in inner {
+        if object["kind"] == PARTIAL {
+            object["apiVersion"] = name.clone().into();
+        }
+    }
+}
+
+fn list_metadata(of: &Value) -> Value {
+    let members = ["resourceVersion", "continue", "remainingItemCount"];
+    let taken = members.iter().filter_map(|name| {
+        let value = of
+            .get(name)
+            .filter(|value| !value.is_null() && *value != "")?;
+        Some(((*name).to_owned(), value.clone()))
+    });
+    Value::Object(taken.collect())
 }
 
 fn ends_initial_events(object: &Value) -> bool {
