@@ -17,6 +17,7 @@ pub mod config;
 pub mod etcd;
 pub mod frozen;
 pub mod golang;
+pub mod kinds;
 pub mod lifecycle;
 pub mod limits;
 pub mod map;

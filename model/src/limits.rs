@@ -36,3 +36,5 @@ pub const FIELD_MANAGER_BYTES: usize = 128;
 pub const JSON_DEPTH: usize = 120;
 /// How many unknown and duplicate fields are reported (`sigs.k8s.io/json`).
 pub const FIELD_PROBLEMS: usize = 100;
+/// The largest content of a ConfigMap or Secret, in bytes (`core.MaxSecretSize`).
+pub const CONFIGURATION_BYTES: usize = 1024 * 1024;
