@@ -22,6 +22,8 @@ pub mod lifecycle;
 pub mod limits;
 pub mod map;
 pub mod object;
+pub mod pagination;
+pub mod patch;
 pub mod registry;
 pub mod resource;
 pub mod selector;
