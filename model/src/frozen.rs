@@ -97,6 +97,22 @@ impl serde::Serialize for Frozen {
 
 impl<'de> serde::Deserialize<'de> for Frozen {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Vec::<u8>::deserialize(deserializer).map(Frozen::from)
+        struct Bytes;
+        impl serde::de::Visitor<'_> for Bytes {
+            type Value = Frozen;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("bytes")
+            }
+
+            fn visit_bytes<E>(self, bytes: &[u8]) -> Result<Frozen, E> {
+                Ok(Frozen::from(bytes.to_vec()))
+            }
+
+            fn visit_byte_buf<E>(self, bytes: Vec<u8>) -> Result<Frozen, E> {
+                Ok(Frozen::from(bytes))
+            }
+        }
+        deserializer.deserialize_bytes(Bytes)
     }
 }

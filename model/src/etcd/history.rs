@@ -20,6 +20,22 @@ pub(super) struct History {
 }
 
 impl History {
+    /// The history of a store that was `live` when it was compacted, with the events that were left
+    /// at that revision.
+    pub(super) fn since(
+        compacted: Option<Revision>,
+        edge: Arc<[StoreEvent]>,
+        live: &Map<Key, KeyValue>,
+    ) -> History {
+        let mut history = History { compacted, ..History::default() };
+        if let Some(revision) = compacted
+            && !edge.is_empty()
+        {
+            history.record(revision, edge, live);
+        }
+        history
+    }
+
     pub(super) fn compacted(&self) -> Option<Revision> {
         self.compacted
     }

@@ -34,6 +34,11 @@ impl Lease {
         self.keys.iter().map(|(key, ())| key)
     }
 
+    /// A lease that no key goes with yet.
+    pub(super) fn without_keys(ttl: u64, expires: Time) -> Lease {
+        Lease { ttl, expires, keys: Map::new() }
+    }
+
     /// The same with one more key.
     pub(super) fn with(&self, key: &Key) -> Lease {
         let mut lease = self.clone();

@@ -8,6 +8,7 @@
 //! [`Error::DuplicateKey`].
 
 mod compaction;
+mod dump;
 #[cfg(test)]
 mod fixture;
 mod history;
@@ -20,6 +21,7 @@ mod store;
 mod txn;
 mod watch;
 
+pub use dump::Dump;
 pub use key::{Key, KeyRange, KeyValue, LeaseId, Revision};
 pub use lease::Lease;
 pub use request::{

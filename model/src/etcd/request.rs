@@ -369,7 +369,7 @@ impl fmt::Display for Error {
 }
 
 /// What an event did to its key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum EventKind {
     /// Written.
     Put,

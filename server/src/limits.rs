@@ -1,0 +1,68 @@
+//! Every limit of the server, in one place. The core's own are in [`model::limits`].
+
+use std::time::Duration;
+
+/// How many connections are served at once; more wait in the kernel's queue. kube-apiserver has no
+/// such limit; this one keeps a flood of idle connections from using up file descriptors.
+pub const CONNECTIONS: usize = 20_000;
+/// How long a TLS handshake may take (net/http's `Server` gives it `ReadHeaderTimeout`, which
+/// kube-apiserver sets to 32 s; less will do and holds fewer half-open connections).
+pub const HANDSHAKE: Duration = Duration::from_secs(10);
+/// How long the head of a request may take to arrive, and a connection may be idle between two
+/// (kube-apiserver's `ReadHeaderTimeout`).
+pub const HEAD: Duration = Duration::from_secs(32);
+/// The largest head of a request, in bytes (net/http's `DefaultMaxHeaderBytes`).
+pub const HEAD_BYTES: usize = 1 << 20;
+/// Streams of one HTTP/2 connection (kube-apiserver's `--http2-max-streams-per-connection`, whose
+/// default net/http sets).
+pub const HTTP2_STREAMS: u32 = 250;
+/// How often a silent HTTP/2 client is asked whether it still lives, and how long it may take to
+/// answer (client-go's `ReadIdleTimeout` and `PingTimeout`).
+pub const HTTP2_PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
+/// How long a client may leave bytes unread before its connection is ended: what bounds a slow
+/// watcher on a socket that is full.
+pub const STALLED_WRITE: Duration = Duration::from_secs(30);
+/// How long a request's body may take to arrive once it is asked for; the request's own deadline
+/// may come first. kube-apiserver gives the whole request 60 s.
+pub const BODY: Duration = Duration::from_secs(60);
+/// How long a drain may take before what is left is cut (kube-apiserver's default
+/// `ShutdownSendRetryAfter` grace for in-flight requests is the request timeout, 60 s).
+pub const DRAIN: Duration = Duration::from_secs(60);
+/// Answers of at least so many bytes are compressed when the client accepts it (kube-apiserver's
+/// `defaultGzipThresholdBytes`).
+pub const COMPRESS_BYTES: usize = 128 * 1024;
+/// Bytes of watch events that are put together into one write: all that a watcher ever buffers on
+/// our side, but for a last event that is larger.
+pub const WATCH_BYTES: usize = 64 * 1024;
+/// Watch events that are taken from the cache at once.
+pub const WATCH_EVENTS: usize = 128;
+/// How often a watcher that asked for bookmarks gets one while nothing happens (the watch cache's
+/// `bookmarkFrequency`).
+pub const BOOKMARK: Duration = Duration::from_secs(60);
+/// Commands that wait for the store's writer; more wait for room.
+pub const COMMANDS_WAITING: usize = 4_096;
+/// Commands that are made durable by one flush.
+pub const COMMANDS_BATCH: usize = 512;
+/// Bytes of encoded commands in one frame of the log, but for a last command that is larger; a
+/// frame beyond the sum of this and the largest command is damage.
+pub const FRAME_BYTES: usize = 16 * 1024 * 1024;
+/// The log grows by so many bytes, or by the size of the last snapshot if that is more, before the
+/// next snapshot is written and the log before it removed: bounds disk use and restart.
+pub const LOG_BYTES: u64 = 64 * 1024 * 1024;
+/// How often history is compacted, to the revision that was the newest at the last time
+/// (kube-apiserver's `--etcd-compaction-interval`).
+pub const COMPACTION: Duration = Duration::from_secs(300);
+/// How often leases are looked through for those whose time is over (etcd's lessor looks every
+/// 500 ms).
+pub const LEASE_TICK: Duration = Duration::from_millis(500);
+/// Nesting of a YAML document (sigs.k8s.io/yaml's `max_depth` is 10,000; serde_json, which reads
+/// the document next, takes 128).
+pub const YAML_DEPTH: usize = 128;
+/// Nodes that a YAML document may have when its aliases are written out.
+pub const YAML_NODES: usize = 1_000_000;
+/// How many times longer than the text the JSON of a YAML document may be, beyond a fixed
+/// allowance of [`YAML_ALLOWANCE`]: what aliases can add (go-yaml refuses documents that consist of
+/// aliases to 99%, later to 10%).
+pub const YAML_GROWTH: usize = 10;
+/// See [`YAML_GROWTH`]; in bytes.
+pub const YAML_ALLOWANCE: usize = 64 * 1024;

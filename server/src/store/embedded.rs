@@ -1,0 +1,348 @@
+//! The embedded store: the etcd machine on one writer thread, behind a log.
+//!
+//! The writer takes all commands that wait, applies them, makes them durable with one flush, then
+//! publishes the new state and only then answers. Readers take the published state without a lock.
+
+use super::{changes::Changes, log, log::Log, snapshot};
+use crate::{
+    error::StartError,
+    files::make_directory,
+    limits::{COMMANDS_BATCH, COMMANDS_WAITING, FRAME_BYTES, LOG_BYTES},
+};
+use arc_swap::ArcSwap;
+use model::{
+    cache::Cache,
+    etcd::{self, Command, KeyRange, Outcome, Range, Revision, Store},
+    limits::WATCH_WINDOW_EVENTS,
+    registry,
+};
+use std::{
+    collections::BTreeSet,
+    fs::{File, TryLockError},
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    thread::{self, JoinHandle},
+    time::Duration,
+};
+use tokio::sync::{mpsc, oneshot, watch};
+
+/// What is published: one state of the store, and the watch cache at the same revision.
+#[derive(Clone)]
+pub(crate) struct Published {
+    pub(crate) store: Store,
+    pub(crate) cache: Cache,
+}
+
+/// Why a command has no outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum CommitError {
+    /// The store refused it, and is as it was.
+    Refused(etcd::Error),
+    /// Whether it happened is not known; for people.
+    Unavailable(String),
+}
+
+/// A handle to the store.
+pub(crate) struct Embedded {
+    orders: mpsc::Sender<Order>,
+    shared: Arc<Shared>,
+    writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+struct Shared {
+    published: ArcSwap<Published>,
+    revision: watch::Sender<Revision>,
+    changes: Changes,
+    failure: OnceLock<String>,
+}
+
+enum Order {
+    Commit(Command, oneshot::Sender<Result<Outcome, CommitError>>),
+    Stop,
+}
+
+impl Embedded {
+    /// Opens the store in `directory`, which no other process may have open; without one it lives
+    /// in memory and is gone with the process.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, is in use, or holds damaged files.
+    pub(crate) fn open(directory: Option<&Path>) -> Result<Embedded, StartError> {
+        let (store, disk) = match directory {
+            None => (Store::new(), None),
+            Some(directory) => {
+                let (store, disk) = Disk::open(directory)?;
+                (store, Some(disk))
+            }
+        };
+        let everything = Range::newest(KeyRange::prefix(registry::ROOT.as_bytes()));
+        let all = store
+            .range(&everything)
+            .map_err(|why| StartError(format!("the store cannot be read: {why}")))?;
+        let cache = Cache::restore(WATCH_WINDOW_EVENTS, store.revision(), &all.kvs);
+        let state = Published { store, cache };
+        let shared = Arc::new(Shared {
+            revision: watch::Sender::new(state.store.revision()),
+            published: ArcSwap::from_pointee(state.clone()),
+            changes: Changes::default(),
+            failure: OnceLock::new(),
+        });
+        let (orders, waiting) = mpsc::channel(COMMANDS_WAITING);
+        let writer = Writer { waiting, state, disk, shared: Arc::clone(&shared) };
+        let writer = thread::Builder::new()
+            .name("store".into())
+            .spawn(move || writer.run())
+            .map_err(|why| StartError(format!("cannot start a thread: {why}")))?;
+        Ok(Embedded { orders, shared, writer: Mutex::new(Some(writer)) })
+    }
+
+    /// The newest durable state.
+    pub(crate) fn newest(&self) -> Arc<Published> {
+        self.shared.published.load_full()
+    }
+
+    /// The newest state, once it has reached `revision` or `patience` is over.
+    pub(crate) async fn reached(&self, revision: Revision, patience: Duration) -> Arc<Published> {
+        let newest = self.newest();
+        if newest.cache.revision() >= revision {
+            return newest;
+        }
+        let mut revisions = self.shared.revision.subscribe();
+        // When time is over the state is handed out as it is.
+        let _ = tokio::time::timeout(patience, revisions.wait_for(|now| *now >= revision)).await;
+        self.newest()
+    }
+
+    /// Wakes up when something under the resource prefix `prefix` has changed.
+    pub(crate) fn changes(&self, prefix: &str) -> watch::Receiver<()> {
+        self.shared.changes.subscribe(prefix)
+    }
+
+    /// Does what the command says; answered when it is durable and published.
+    pub(crate) async fn commit(&self, command: Command) -> Result<Outcome, CommitError> {
+        let (reply, answer) = oneshot::channel();
+        let gone = || CommitError::Unavailable(self.failure().unwrap_or(STOPPED).to_owned());
+        self.orders.send(Order::Commit(command, reply)).await.map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
+    }
+
+    /// Why nothing can be written any more, if that is so.
+    pub(crate) fn failure(&self) -> Option<&str> {
+        self.shared.failure.get().map(String::as_str)
+    }
+
+    /// Answers what has been asked before, then ends the writer. Waits for it.
+    pub(crate) async fn stop(&self) {
+        // An error means that it has ended already.
+        let _ = self.orders.send(Order::Stop).await;
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = writer
+            && tokio::task::spawn_blocking(|| writer.join()).await.is_ok_and(|end| end.is_err())
+        {
+            tracing::error!("the store's writer panicked");
+        }
+    }
+}
+
+const STOPPED: &str = "the store has been stopped";
+
+/// The thread that writes.
+struct Writer {
+    waiting: mpsc::Receiver<Order>,
+    state: Published,
+    disk: Option<Disk>,
+    shared: Arc<Shared>,
+}
+
+type Answer = (oneshot::Sender<Result<Outcome, CommitError>>, Result<Outcome, CommitError>);
+
+impl Writer {
+    fn run(mut self) {
+        let mut stopping = false;
+        while !stopping {
+            let Some(first) = self.waiting.blocking_recv() else {
+                break;
+            };
+            stopping = self.batch(first);
+        }
+        if let Some(disk) = self.disk {
+            disk.close();
+        }
+    }
+
+    /// Does what waits, up to the limits of one flush; true when it is to stop.
+    fn batch(&mut self, first: Order) -> bool {
+        let before = self.state.clone();
+        let mut touched = BTreeSet::new();
+        let mut answers = Vec::new();
+        let mut failure = self.shared.failure.get().cloned();
+        let mut next = Some(first);
+        let mut stopping = false;
+        while let Some(order) = next {
+            let Order::Commit(command, reply) = order else {
+                stopping = true;
+                break;
+            };
+            let (result, bytes) = match &failure {
+                Some(why) => (Err(CommitError::Unavailable(why.clone())), 0),
+                None => self.apply(&command, &mut touched).unwrap_or_else(|why| {
+                    failure = Some(why.clone());
+                    (Err(CommitError::Unavailable(why)), 0)
+                }),
+            };
+            answers.push((reply, result));
+            let full = answers.len() >= COMMANDS_BATCH || bytes >= FRAME_BYTES;
+            next = if full { None } else { self.waiting.try_recv().ok() };
+        }
+        if failure.is_none()
+            && let Some(disk) = &mut self.disk
+            && let Err(why) = disk.log.flush()
+        {
+            failure = Some(format!("the store cannot write to its log: {why}"));
+        }
+        match failure {
+            None => self.publish(&touched),
+            Some(why) => self.fail(before, &why, &mut answers),
+        }
+        for (reply, result) in answers {
+            // Whoever has asked may have gone.
+            let _ = reply.send(result);
+        }
+        if let Some(disk) = &mut self.disk {
+            disk.snapshot_if_due(&self.state.store);
+        }
+        stopping
+    }
+
+    /// Applies one command to the state that is not yet published; answers the bytes that wait to
+    /// be flushed. The error is one of ours, after which nothing may be written.
+    fn apply(
+        &mut self,
+        command: &Command,
+        touched: &mut BTreeSet<String>,
+    ) -> Result<(Result<Outcome, CommitError>, usize), String> {
+        let before = self.state.store.revision();
+        let outcome = match self.state.store.apply(command) {
+            Ok(outcome) => outcome,
+            Err(why) => return Ok((Err(CommitError::Refused(why)), 0)),
+        };
+        let changed = self.state.store.revision() > before;
+        if !changed && matches!(command, Command::Txn(_)) {
+            return Ok((Ok(outcome), 0));
+        }
+        let events = self.state.store.events(before).map_err(|why| why.to_string())?;
+        for (revision, events) in events {
+            let gap = |_| format!("the watch cache has lost step at revision {revision}");
+            self.state.cache.apply(revision, events).map_err(gap)?;
+            let prefixes = events.iter().filter_map(|event| registry::prefix_of(&event.kv.key));
+            touched.extend(prefixes.map(str::to_owned));
+        }
+        let bytes = match &mut self.disk {
+            None => 0,
+            Some(disk) => disk
+                .log
+                .add(command)
+                .map_err(|why| format!("the store cannot encode a command: {why}"))?,
+        };
+        Ok((Ok(outcome), bytes))
+    }
+
+    fn publish(&self, touched: &BTreeSet<String>) {
+        self.shared.published.store(Arc::new(self.state.clone()));
+        let revision = self.state.store.revision();
+        self.shared.revision.send_if_modified(|now| {
+            let newer = revision > *now;
+            *now = revision;
+            newer
+        });
+        self.shared.changes.wake(touched);
+    }
+
+    /// Nothing of this batch is acknowledged, and nothing will be written any more: what the disk
+    /// holds is only known again after a restart.
+    fn fail(&mut self, before: Published, why: &str, answers: &mut [Answer]) {
+        if self.shared.failure.set(why.to_owned()).is_ok() {
+            tracing::error!(why, "the store accepts no more writes; restart once the cause is removed");
+        }
+        self.state = before;
+        for (_, result) in answers {
+            *result = Err(CommitError::Unavailable(why.to_owned()));
+        }
+    }
+}
+
+/// What the store has on disk.
+struct Disk {
+    directory: PathBuf,
+    log: Log,
+    /// Held while the store is open.
+    _lock: File,
+    /// The log's size at which the next snapshot is due.
+    due: u64,
+    snapshot: Option<JoinHandle<Option<u64>>>,
+}
+
+impl Disk {
+    fn open(directory: &Path) -> Result<(Store, Disk), StartError> {
+        make_directory(directory)?;
+        let lock = lock(&directory.join("lock"))?;
+        let (mut store, sequence, size) = snapshot::read(directory)?;
+        let log = Log::recover(directory, sequence, |command| {
+            // Only what the store took was logged.
+            store.apply(&command).map(|_| ()).map_err(|why| why.to_string())
+        })?;
+        log::remove_before(directory, sequence)?;
+        let due = LOG_BYTES.max(size);
+        let disk = Disk { directory: directory.to_owned(), log, _lock: lock, due, snapshot: None };
+        Ok((store, disk))
+    }
+
+    /// Begins a snapshot in the background when the log has grown enough since the last one.
+    fn snapshot_if_due(&mut self, store: &Store) {
+        if self.snapshot.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.end_snapshot();
+        }
+        if self.snapshot.is_some() || self.log.bytes() < self.due {
+            return;
+        }
+        if let Err(why) = self.log.rotate() {
+            tracing::error!(%why, "cannot begin a new segment of the log");
+            self.due += LOG_BYTES;
+            return;
+        }
+        let (store, sequence, directory) =
+            (store.clone(), self.log.next(), self.directory.clone());
+        let write = move || {
+            let written = snapshot::write(&directory, sequence, &store)
+                .and_then(|size| log::remove_before(&directory, sequence).map(|()| size));
+            written
+                .inspect_err(|why| tracing::error!(%why, "the log cannot be shortened"))
+                .ok()
+        };
+        self.snapshot = thread::Builder::new()
+            .name("snapshot".into())
+            .spawn(write)
+            .inspect_err(|why| tracing::error!(%why, "cannot start a thread"))
+            .ok();
+    }
+
+    fn end_snapshot(&mut self) {
+        let size = self.snapshot.take().and_then(|thread| thread.join().ok().flatten());
+        self.due = LOG_BYTES.max(size.unwrap_or_default());
+    }
+
+    fn close(mut self) {
+        self.end_snapshot();
+    }
+}
+
+fn lock(path: &Path) -> Result<File, StartError> {
+    let file = File::create(path).map_err(|why| StartError::at(path, why))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(StartError::at(path, "another server uses this data directory"))
+        }
+        Err(TryLockError::Error(why)) => Err(StartError::at(path, why)),
+    }
+}
