@@ -57,7 +57,7 @@ pub fn ago(newest: Revision, back: i64) -> Revision {
 /// A history.
 pub fn steps(length: usize) -> BoxedStrategy<Vec<Step>> {
     let step = prop_oneof![
-        20 => command().prop_map(Step::Apply),
+        30 => command().prop_map(Step::Apply),
         1 => (-1_i64..20).prop_map(|back| Step::Compact { back }),
         6 => (range(), option::of(-1_i64..40)).prop_map(|(range, back)| Step::Read { range, back }),
         3 => (watch_request(), option::of(-4_i64..20))
