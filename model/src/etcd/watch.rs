@@ -148,7 +148,8 @@ impl Watcher {
             let wanted = happened.iter().filter(|event| self.wants(event));
             let before = events.len();
             events.extend(wanted.map(|event| self.shown(event)));
-            if before > 0 && events.len() > max_events {
+            let added = events.len() > before;
+            if added && before > 0 && events.len() > max_events {
                 events.truncate(before);
                 reached = revision;
                 break;
