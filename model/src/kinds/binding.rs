@@ -6,13 +6,9 @@ use super::{
 };
 use crate::{
     ambient::Ambient,
-    status::{FieldError, FieldErrorKind, Reason, Refusal, Status},
+    status::{FieldError, Reason, Refusal, Status},
 };
-use alloc::{
-    format,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{format, string::ToString, vec::Vec};
 use serde_json::{Value, json};
 
 /// Assigns the pod to the node that the Binding names: `spec.nodeName`, the Binding's annotations
@@ -24,11 +20,7 @@ use serde_json::{Value, json};
 pub fn bind(pod: &mut Value, binding: &Value, ambient: &Ambient) -> Result<(), Refusal> {
     let errors = validate(binding);
     if !errors.is_empty() {
-        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        let message = match texts.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
-        };
+        let message = FieldError::join(&errors);
         return Err(Status::new(Reason::Unknown, message));
     }
     let name = text(pod, &["metadata", "name"]).to_string();
@@ -77,8 +69,7 @@ fn validate(binding: &Value) -> Vec<FieldError> {
         ));
     }
     if text(binding, &["target", "name"]).is_empty() {
-        let error = FieldError::without_value(FieldErrorKind::Required, "target.name", "");
-        errors.push(error);
+        errors.push(FieldError::required("target.name", ""));
     }
     errors
 }

@@ -15,6 +15,7 @@
 //! **Architecture invariant:** nothing outside this module asks for a kind by name.
 
 mod document;
+mod findings;
 mod formats;
 mod quantity;
 mod traits;
@@ -31,7 +32,7 @@ mod prepare;
 mod workload;
 
 pub use convert::convert;
-pub use traits::{Generation, NameRule, Propagation, ScalePaths, Traits, traits};
+pub use traits::{Generation, Propagation, ScalePaths, Traits, traits};
 
 use crate::{ambient::Ambient, resource::Resource, status::FieldError};
 use alloc::{string::String, vec::Vec};

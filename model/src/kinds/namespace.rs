@@ -2,11 +2,8 @@
 //!
 //! Origin: `pkg/registry/core/namespace/strategy.go` and `storage/storage.go`.
 
-use super::{
-    document::{at, copy, list, member, object, put, remove, text},
-    formats::qualified_name,
-};
-use crate::status::FieldError;
+use super::document::{at, copy, list, member, object, put, remove, text};
+use crate::{status::FieldError, validation::name::label_key};
 use alloc::{format, vec::Vec};
 use serde_json::{Value, json};
 
@@ -77,7 +74,7 @@ pub(super) fn validate(object: &Value) -> Vec<FieldError> {
     for (index, finalizer) in list(object, &["spec", "finalizers"]).iter().enumerate() {
         let name = finalizer.as_str().unwrap_or_default();
         let field = format!("spec.finalizers[{index}]");
-        let wrong = qualified_name(name);
+        let wrong = label_key(name);
         errors.extend(
             wrong
                 .into_iter()

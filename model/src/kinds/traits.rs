@@ -2,20 +2,7 @@
 //!
 //! Origin: `pkg/registry/*/*/strategy.go` and `storage.go` of kube-apiserver 1.36.
 
-use crate::resource::Resource;
-
-/// What `metadata.name` must look like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NameRule {
-    /// A lowercase RFC 1123 subdomain, at most 253 bytes.
-    DnsSubdomain,
-    /// A lowercase RFC 1123 label, at most 63 bytes.
-    DnsLabel,
-    /// Anything that can be a segment of a path: not `.` or `..`, no `/` and no `%`.
-    PathSegment,
-    /// An IP address in its canonical form (IPAddress objects).
-    CanonicalIp,
-}
+use crate::{resource::Resource, validation::NameRule};
 
 /// Which changes raise `metadata.generation`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -121,8 +108,8 @@ fn name_rule(name: (&str, &str)) -> NameRule {
         ("" | "events.k8s.io", "events")
         | ("rbac.authorization.k8s.io", _)
         | ("certificates.k8s.io", _)
-        | ("apiregistration.k8s.io", _) => NameRule::PathSegment,
-        ("networking.k8s.io", "ipaddresses") => NameRule::CanonicalIp,
+        | ("apiregistration.k8s.io", _)
+        | ("networking.k8s.io", "ipaddresses") => NameRule::PathSegment,
         _ => NameRule::DnsSubdomain,
     }
 }

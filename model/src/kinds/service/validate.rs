@@ -4,12 +4,10 @@ use super::{is_headless, kind};
 use crate::{
     kinds::{
         document::{at, list, members, number, same, text, texts},
-        formats::{
-            NOT_AN_IP, dns_label, dns_subdomain, ip, label_value, port_name, port_number,
-            qualified_name,
-        },
+        formats::{NOT_AN_IP, ip, port_name, port_number},
     },
     status::FieldError,
+    validation::name::{dns_label, dns_subdomain, label_key, label_value},
 };
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use serde_json::{Value, json};
@@ -153,7 +151,7 @@ fn port<'a>(
         invalid(
             &format!("{field}.appProtocol"),
             application,
-            qualified_name(name),
+            label_key(name),
             errors,
         );
     }
@@ -162,7 +160,7 @@ fn port<'a>(
 fn selector(service: &Value, errors: &mut Vec<FieldError>) {
     for (key, value) in members(service, &["spec", "selector"]) {
         let value = value.as_str().unwrap_or_default();
-        invalid("spec.selector", &json!(key), qualified_name(key), errors);
+        invalid("spec.selector", &json!(key), label_key(key), errors);
         invalid("spec.selector", &json!(value), label_value(value), errors);
     }
 }
