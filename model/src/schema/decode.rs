@@ -5,11 +5,11 @@
 //! type's own decoder refuses ends it at once.
 
 use super::{
-    json::{Json, number, quote},
+    json::{Json, number},
     moment, quantity,
     types::{Field, Omit, Shape, Special, Type, TypeId, Types},
 };
-use crate::limits;
+use crate::{golang::quote, limits};
 use alloc::{
     borrow::ToOwned,
     collections::BTreeSet,

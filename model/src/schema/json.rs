@@ -2,7 +2,7 @@
 //! members keep their order, and a member that comes twice is seen twice (which
 //! `serde_json::Value` would hide).
 
-use crate::limits;
+use crate::{golang::quote, limits};
 use alloc::{
     borrow::ToOwned,
     format,
@@ -342,34 +342,6 @@ fn unexpected(byte: u8, context: &str) -> String {
         }
     };
     format!("invalid character '{shown}' {context}")
-}
-
-/// The text in quotation marks, as Go's `strconv.Quote` has it.
-pub(super) fn quote(text: &str) -> String {
-    let mut quoted = String::with_capacity(text.len() + 2);
-    quoted.push('"');
-    for character in text.chars() {
-        match character {
-            '"' => quoted.push_str("\\\""),
-            '\\' => quoted.push_str("\\\\"),
-            '\u{7}' => quoted.push_str("\\a"),
-            '\u{8}' => quoted.push_str("\\b"),
-            '\u{c}' => quoted.push_str("\\f"),
-            '\n' => quoted.push_str("\\n"),
-            '\r' => quoted.push_str("\\r"),
-            '\t' => quoted.push_str("\\t"),
-            '\u{b}' => quoted.push_str("\\v"),
-            '\0'..='\u{1f}' | '\u{7f}' => {
-                quoted.push_str(&format!("\\x{:02x}", u32::from(character)));
-            }
-            '\u{80}'..='\u{a0}' | '\u{ad}' => {
-                quoted.push_str(&format!("\\u{:04x}", u32::from(character)));
-            }
-            _ => quoted.push(character),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

@@ -14,12 +14,7 @@ mod types;
 pub use canonical::canonical;
 pub use types::{Field, ListType, Omit, PatchStrategy, Shape, Special, Type, TypeId, Types};
 
-use alloc::{
-    borrow::ToOwned,
-    format,
-    string::String,
-    vec::Vec,
-};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use json::Json;
 use serde_json::Value;
 

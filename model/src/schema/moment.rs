@@ -1,7 +1,7 @@
 //! Times in documents (`metav1.Time`, `metav1.MicroTime`): parsed with the words of Go's
 //! `time.Parse`, written in UTC.
 
-use super::json::quote;
+use crate::golang::quote;
 use alloc::{format, string::String};
 use jiff::{
     SignedDuration,
