@@ -131,6 +131,8 @@ pub struct Status {
     pub message: String,
     /// The object concerned; the field is left out when `None`.
     pub details: Option<Details>,
+    /// `metadata.continue`: how to go on with a list whose pages have expired; mostly empty.
+    pub continue_token: String,
 }
 
 /// The error type of the core.
@@ -155,6 +157,7 @@ impl Status {
             reason,
             message: message.into(),
             details: None,
+            continue_token: String::new(),
         })
     }
 
@@ -249,6 +252,9 @@ impl Status {
         }
         if let Some(details) = &self.details {
             body["details"] = details.json();
+        }
+        if !self.continue_token.is_empty() {
+            body["metadata"]["continue"] = Value::String(self.continue_token.clone());
         }
         body
     }
