@@ -4,6 +4,7 @@
 use crate::{
     etcd::Revision,
     golang,
+    schema::json::Json,
     status::{Reason, Refusal, Status},
 };
 use alloc::{
@@ -55,7 +56,10 @@ impl Position {
     #[must_use]
     pub fn encode(&self, prefix: &str) -> Option<String> {
         let start = self.from.strip_prefix(prefix)?;
-        let revision = self.revision.map_or(-1, |revision| revision.0);
+        let revision = match self.revision {
+            Some(revision) => revision.to_string(),
+            None => "-1".into(),
+        };
         let start = golang::json(&Value::from(start));
         let token = format!("{{\"v\":\"{VERSION}\",\"rv\":{revision},\"start\":{start}}}");
         Some(ENGINE.encode(token))
@@ -79,12 +83,16 @@ impl Position {
         }
         let relative = start.strip_prefix('/').unwrap_or(&start);
         // The key is cleaned upstream, and refused when that changes it.
-        if !relative.is_empty() && relative.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        if !relative.is_empty()
+            && relative
+                .split('/')
+                .any(|part| matches!(part, "" | "." | ".."))
+        {
             return Err(refuse(format!("{INVALID}: {start}")));
         }
         Ok(Position {
             from: format!("{prefix}{relative}"),
-            revision: (revision > 0).then_some(Revision(revision)),
+            revision: u64::try_from(revision).ok().map(Revision),
         })
     }
 }
@@ -122,7 +130,10 @@ pub fn page_expired(from: &str, prefix: &str) -> Refusal {
 fn fields(token: &str) -> Result<(i64, String), String> {
     let invalid = |why: &str| format!("{INVALID}: {why}");
     // Go's decoder skips line ends.
-    let compact: String = token.chars().filter(|c| !matches!(c, '\r' | '\n')).collect();
+    let compact: String = token
+        .chars()
+        .filter(|c| !matches!(c, '\r' | '\n'))
+        .collect();
     let bytes = ENGINE.decode(&compact).map_err(|error| {
         let at = match error {
             DecodeError::InvalidByte(at, _) | DecodeError::InvalidLastSymbol(at, _) => at,
@@ -131,36 +142,39 @@ fn fields(token: &str) -> Result<(i64, String), String> {
         };
         invalid(&format!("illegal base64 data at input byte {at}"))
     })?;
-    let value: Value = serde_json::from_slice(&bytes).map_err(|why| invalid(&why.to_string()))?;
-    let mismatch = |value: &Value, whole: &str| {
-        let kind = golang::json_kind(value);
-        invalid(&format!("json: cannot unmarshal {kind} into Go {whole}"))
+    let mismatch = |what: &str, whole: &str| {
+        invalid(&format!("json: cannot unmarshal {what} into Go {whole}"))
     };
-    if !value.is_object() && !value.is_null() {
-        return Err(mismatch(&value, "value of type storage.continueToken"));
+    let members = match Json::parse(&bytes).map_err(|why| invalid(&why))? {
+        Json::Object(members) => members,
+        Json::Null => Vec::new(),
+        other => {
+            let whole = "value of type storage.continueToken";
+            return Err(mismatch(other.noun(), whole));
+        }
+    };
+    let (mut version, mut revision, mut start) = (String::new(), 0, String::new());
+    for (name, value) in members {
+        let field = |kind: &str| format!("struct field continueToken.{name} of type {kind}");
+        match (name.as_str(), value) {
+            (_, Json::Null) => {}
+            ("v", Json::String(text)) => version = text,
+            ("start", Json::String(text)) => start = text,
+            ("rv", Json::Number(digits)) => {
+                let number = digits.parse::<i64>();
+                let what = format!("number {digits}");
+                revision = number.map_err(|_| mismatch(&what, &field("int64")))?;
+            }
+            ("v" | "start", other) => return Err(mismatch(other.noun(), &field("string"))),
+            ("rv", other) => return Err(mismatch(other.noun(), &field("int64"))),
+            _ => {}
+        }
     }
-    let member = |name: &str| value.get(name).filter(|member| !member.is_null());
-    let text = |name: &str| match member(name) {
-        None => Ok(""),
-        Some(Value::String(text)) => Ok(text.as_str()),
-        Some(other) => Err(mismatch(
-            other,
-            &format!("struct field continueToken.{name} of type string"),
-        )),
-    };
-    let version = text("v")?;
-    let revision = match member("rv") {
-        None => 0,
-        Some(number) => number
-            .as_i64()
-            .ok_or_else(|| mismatch(number, "struct field continueToken.rv of type int64"))?,
-    };
-    let start = text("start")?;
     if version != VERSION {
         let what = "server does not recognize this encoded version";
         return Err(format!("{INVALID}: {what} {version}"));
     }
-    Ok((revision, start.into()))
+    Ok((revision, start))
 }
 
 #[cfg(test)]
@@ -185,7 +199,7 @@ mod tests {
 
     #[test]
     fn a_token_never_leads_out_of_its_prefix() {
-        let check = |document: &str, expected: Result<(&str, Option<i64>), &str>| {
+        let check = |document: &str, expected: Result<(&str, Option<u64>), &str>| {
             let found = Position::decode(&ENGINE.encode(document), PREFIX)
                 .map(|found| (found.from, found.revision.map(|revision| revision.0)))
                 .map_err(|refusal| (refusal.code, refusal.message.clone()));
@@ -206,7 +220,9 @@ mod tests {
         }
         check(
             &token("0", "a"),
-            Err("continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)"),
+            Err(
+                "continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)",
+            ),
         );
         check(
             &token("1", ""),
@@ -218,11 +234,15 @@ mod tests {
         );
         check(
             "[]",
-            Err("continue key is not valid: json: cannot unmarshal array into Go value of type storage.continueToken"),
+            Err(
+                "continue key is not valid: json: cannot unmarshal array into Go value of type storage.continueToken",
+            ),
         );
         check(
             &token("\"1\"", "a"),
-            Err("continue key is not valid: json: cannot unmarshal string into Go struct field continueToken.rv of type int64"),
+            Err(
+                "continue key is not valid: json: cannot unmarshal string into Go struct field continueToken.rv of type int64",
+            ),
         );
         check(
             "{",
@@ -244,7 +264,10 @@ mod tests {
     #[test]
     fn an_expired_page_offers_to_go_on() {
         let refusal = page_expired("/registry/configmaps/d/b", PREFIX);
-        assert_eq!((refusal.code, refusal.reason.word().as_str()), (410, "Expired"));
+        assert_eq!(
+            (refusal.code, refusal.reason.word().as_str()),
+            (410, "Expired")
+        );
         let body = refusal.json();
         let token = body["metadata"]["continue"].as_str().unwrap();
         let position = Position::decode(token, PREFIX).unwrap();

@@ -7,4 +7,4 @@ mod selectable;
 
 pub use field::{FieldSelector, FieldTerm};
 pub use label::{LabelSelector, Operator, Requirement};
-pub use selectable::{Field, Selectable, field_value, selectable};
+pub use selectable::{Field, Selectable, field_value, selectable, stored_under};

@@ -13,7 +13,7 @@ use serde_json::{Map, Number, Value};
 
 /// A parsed document.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Json {
+pub(crate) enum Json {
     Null,
     Boolean(bool),
     /// The digits as they were written.
@@ -29,7 +29,7 @@ impl Json {
     /// # Errors
     /// The words of Go's scanner: `unexpected end of JSON input`,
     /// `invalid character 'x' looking for beginning of value`.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Json, String> {
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Json, String> {
         let mut scanner = Scanner { bytes, at: 0 };
         let value = scanner.value(0)?;
         match scanner.next_byte() {
@@ -39,7 +39,7 @@ impl Json {
     }
 
     /// What Go calls such a value in messages.
-    pub(super) fn noun(&self) -> &'static str {
+    pub(crate) fn noun(&self) -> &'static str {
         match self {
             Json::Null => "null",
             Json::Boolean(_) => "bool",
@@ -52,7 +52,7 @@ impl Json {
 
     /// The same without types; of members that come twice the last counts. A number that no
     /// 64-bit number can hold becomes the nearest one.
-    pub(super) fn into_value(self) -> Value {
+    pub(crate) fn into_value(self) -> Value {
         match self {
             Json::Null => Value::Null,
             Json::Boolean(flag) => Value::Bool(flag),

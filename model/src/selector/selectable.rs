@@ -158,6 +158,24 @@ pub fn selectable(group: &str, plural: &str) -> &'static Selectable {
     }
 }
 
+/// The same for whatever is stored under a prefix of keys (`registry::prefix`).
+#[must_use]
+pub fn stored_under(prefix: &str) -> &'static Selectable {
+    match prefix {
+        "/registry/pods/" => &PODS,
+        "/registry/minions/" => &NODES,
+        "/registry/controllers/" => &REPLICATION_CONTROLLERS,
+        "/registry/events/" => &EVENTS,
+        "/registry/namespaces/" => &NAMESPACES,
+        "/registry/secrets/" => &SECRETS,
+        "/registry/services/specs/" => &SERVICES,
+        "/registry/jobs/" => &JOBS,
+        "/registry/certificatesigningrequests/" => &CERTIFICATE_SIGNING_REQUESTS,
+        "/registry/resourceslices/" => &RESOURCE_SLICES,
+        _ => &DEFAULT,
+    }
+}
+
 fn at<'a>(object: &'a Value, path: &str) -> Option<&'a Value> {
     path.split('.')
         .try_fold(object, |value, name| value.get(name))
@@ -345,8 +363,20 @@ static RESOURCE_SLICES: Selectable = Selectable {
 
 #[cfg(test)]
 mod tests {
-    use super::field_value;
+    use super::{field_value, selectable, stored_under};
+    use crate::resource::Resources;
     use serde_json::json;
+
+    #[test]
+    fn a_prefix_has_the_fields_of_its_resources() {
+        let mut selective = 0;
+        for resource in Resources::built_in().iter() {
+            let fields = selectable(&resource.group, &resource.plural).fields();
+            assert_eq!(stored_under(&resource.prefix).fields(), fields);
+            selective += usize::from(!fields.is_empty());
+        }
+        assert_eq!(selective, 11);
+    }
 
     #[test]
     fn values_are_those_of_the_strategies() {
