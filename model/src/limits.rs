@@ -26,3 +26,15 @@ pub const VALUE_BYTES: usize = 3 * 1024 * 1024;
 /// How long a list or get waits for the cache to reach a resourceVersion, in milliseconds
 /// (kube-apiserver's `blockTimeout`).
 pub const FRESHNESS_WAIT_MILLISECONDS: u64 = 3_000;
+/// Keys and values of all annotations of an object together, in bytes (apimachinery's
+/// `TotalAnnotationSizeLimitB`).
+pub const ANNOTATION_BYTES: usize = 256 * 1024;
+/// The longest `fieldManager`, in bytes (apimachinery's `FieldManagerMaxLength`).
+pub const FIELD_MANAGER_BYTES: usize = 128;
+/// How deep objects and lists may nest in a document (Go's decoder allows 10,000; what is deeper
+/// than this could not be read back from the store by `serde_json`, whose bound is 128).
+pub const JSON_DEPTH: usize = 120;
+/// How many unknown and duplicate fields are reported (`sigs.k8s.io/json`).
+pub const FIELD_PROBLEMS: usize = 100;
+/// The largest content of a ConfigMap or Secret, in bytes (`core.MaxSecretSize`).
+pub const CONFIGURATION_BYTES: usize = 1024 * 1024;

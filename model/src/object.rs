@@ -3,6 +3,7 @@
 use crate::{
     etcd::{KeyValue, Revision},
     frozen::Frozen,
+    selector::Selectable,
 };
 use alloc::{
     collections::BTreeMap,
@@ -59,12 +60,12 @@ pub struct DecodeError(
 );
 
 impl Object {
-    /// Decodes what etcd holds at a key. `fields` names what field selectors of this resource can
-    /// ask for besides name and namespace.
+    /// Decodes what etcd holds at a key. `selectable` tells what field selectors of this resource
+    /// can ask for besides name and namespace: with nothing, the body is not parsed.
     ///
     /// # Errors
     /// When the value is not a JSON object with metadata: somebody wrote past the API server.
-    pub fn decode(kv: &KeyValue, fields: &[&'static str]) -> Result<Object, DecodeError> {
+    pub fn decode(kv: &KeyValue, selectable: &'static Selectable) -> Result<Object, DecodeError> {
         #[derive(Deserialize)]
         struct Head {
             metadata: Meta,
@@ -78,16 +79,17 @@ impl Object {
             splice = splice_point(frozen.bytes());
         }
         let splice = splice.ok_or_else(|| DecodeError(format!("{:?}: not an object", kv.key)))?;
-        let mut meta = if fields.is_empty() {
+        let mut meta = if selectable.fields().is_empty() {
             serde_json::from_slice::<Head>(frozen.bytes())
                 .map_err(wrong)?
                 .metadata
         } else {
             let value: Value = serde_json::from_slice(frozen.bytes()).map_err(wrong)?;
             let mut meta = Meta::deserialize(&value["metadata"]).map_err(wrong)?;
-            meta.fields = fields
+            meta.fields = selectable
+                .fields()
                 .iter()
-                .map(|path| (*path, text_at(&value, path)))
+                .map(|field| (field.name, field.value(&value)))
                 .collect();
             meta
         };
@@ -201,15 +203,6 @@ fn skip_plain_text(bytes: &[u8]) -> Option<&[u8]> {
     (bytes[end] == b'"').then(|| &bytes[end + 1..])
 }
 
-fn text_at(value: &Value, path: &str) -> String {
-    let member = path.split('.').try_fold(value, |at, name| at.get(name));
-    match member {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(other) => other.to_string(),
-    }
-}
-
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
         self.revision == other.revision && self.frozen == other.frozen
@@ -235,7 +228,7 @@ impl core::fmt::Debug for Object {
 mod tests {
     use super::{Object, freeze};
     use crate::etcd::{Key, KeyValue, LeaseId, Revision};
-    use crate::frozen::Frozen;
+    use crate::{frozen::Frozen, selector::selectable};
     use alloc::{string::String, vec::Vec};
     use serde_json::json;
 
@@ -255,7 +248,7 @@ mod tests {
         let document = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"nodeName": "n"},
             "metadata": {"name": "a", "resourceVersion": "3"}});
         let frozen = freeze(document);
-        let object = Object::decode(&stored(frozen), &["spec.nodeName"]).unwrap();
+        let object = Object::decode(&stored(frozen), selectable("", "pods")).unwrap();
         let mut out = Vec::new();
         object.write(&mut out);
         let expected = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a"},"spec":{"nodeName":"n"}}"#;
@@ -268,7 +261,7 @@ mod tests {
     fn what_others_wrote_is_put_in_order_or_refused() {
         let foreign = Frozen::from(r#" {"metadata": {}, "apiVersion": "v1", "kind": "A"}"#);
         let mut out = Vec::new();
-        Object::decode(&stored(foreign), &[])
+        Object::decode(&stored(foreign), selectable("", "configmaps"))
             .unwrap()
             .write(&mut out);
         assert_eq!(
@@ -283,7 +276,8 @@ mod tests {
             r#"{"kind":"A","apiVersion":"v1","metadata":{"#,
         ] {
             assert!(
-                Object::decode(&stored(Frozen::from(garbage)), &[]).is_err(),
+                Object::decode(&stored(Frozen::from(garbage)), selectable("", "configmaps"))
+                    .is_err(),
                 "{garbage}"
             );
         }

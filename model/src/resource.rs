@@ -28,6 +28,8 @@ pub struct Resource {
     pub kind: String,
     /// Objects live in namespaces.
     pub namespaced: bool,
+    /// Defined by a CustomResourceDefinition.
+    pub custom: bool,
     /// What can be done with it: `get`, `list` ...; sorted.
     pub verbs: BTreeSet<String>,
     /// What kubectl takes for it: `deploy`.
@@ -164,6 +166,7 @@ impl Resource {
             singular: String::new(),
             kind: String::new(),
             namespaced: scope == "namespaced",
+            custom: false,
             verbs: BTreeSet::new(),
             short_names: Vec::new(),
             categories: Vec::new(),

@@ -2,6 +2,10 @@
 //!
 //! Reasons and texts are those of `k8s.io/apimachinery/pkg/api/errors`.
 
+mod field;
+
+pub use field::{FieldError, FieldErrorKind};
+
 use alloc::{
     format,
     string::{String, ToString},
@@ -127,6 +131,8 @@ pub struct Status {
     pub message: String,
     /// The object concerned; the field is left out when `None`.
     pub details: Option<Details>,
+    /// `metadata.continue`: how to go on with a list whose pages have expired; mostly empty.
+    pub continue_token: String,
 }
 
 /// The error type of the core.
@@ -151,6 +157,7 @@ impl Status {
             reason,
             message: message.into(),
             details: None,
+            continue_token: String::new(),
         })
     }
 
@@ -197,16 +204,7 @@ impl Status {
     /// 422 with one cause a field error: `Pod "a" is invalid: …`.
     #[must_use]
     pub fn invalid(group: &str, kind: &str, name: &str, errors: &[FieldError]) -> Refusal {
-        let mut texts: Vec<String> = Vec::new();
-        for text in errors.iter().map(ToString::to_string) {
-            if !texts.contains(&text) {
-                texts.push(text);
-            }
-        }
-        let all = match texts.as_slice() {
-            [one] => one.clone(),
-            many => format!("[{}]", many.join(", ")),
-        };
+        let all = FieldError::join(errors);
         let message = format!("{} \"{name}\" is invalid: {all}", qualified(group, kind));
         let mut status = Status::new(Reason::Invalid, message).about(group, kind, name);
         if let Some(details) = &mut status.details {
@@ -255,6 +253,9 @@ impl Status {
         if let Some(details) = &self.details {
             body["details"] = details.json();
         }
+        if !self.continue_token.is_empty() {
+            body["metadata"]["continue"] = Value::String(self.continue_token.clone());
+        }
         body
     }
 }
@@ -298,175 +299,5 @@ impl Cause {
             }
         }
         Value::Object(body)
-    }
-}
-
-/// What is wrong with one field; the texts are those of
-/// `k8s.io/apimachinery/pkg/util/validation/field`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct FieldError {
-    /// The field's path: `spec.containers[0].name`.
-    pub field: String,
-    /// The kind of error.
-    pub kind: FieldErrorKind,
-    /// The value as the text quotes it (already quoted), when it does.
-    pub value: String,
-    /// The rest of the text.
-    pub detail: String,
-}
-
-/// `field.ErrorType`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum FieldErrorKind {
-    /// `Required value`
-    Required,
-    /// `Invalid value`
-    Invalid,
-    /// `Unsupported value`
-    NotSupported,
-    /// `Duplicate value`
-    Duplicate,
-    /// `Forbidden`
-    Forbidden,
-    /// `Too long`
-    TooLong,
-    /// `Too many`
-    TooMany,
-    /// `Not found`
-    NotFound,
-    /// `Internal error`
-    Internal,
-    /// `Invalid value` of a wrong type.
-    TypeInvalid,
-}
-
-impl FieldErrorKind {
-    fn text(self) -> &'static str {
-        match self {
-            FieldErrorKind::Required => "Required value",
-            FieldErrorKind::Invalid | FieldErrorKind::TypeInvalid => "Invalid value",
-            FieldErrorKind::NotSupported => "Unsupported value",
-            FieldErrorKind::Duplicate => "Duplicate value",
-            FieldErrorKind::Forbidden => "Forbidden",
-            FieldErrorKind::TooLong => "Too long",
-            FieldErrorKind::TooMany => "Too many",
-            FieldErrorKind::NotFound => "Not found",
-            FieldErrorKind::Internal => "Internal error",
-        }
-    }
-
-    fn reason(self) -> &'static str {
-        match self {
-            FieldErrorKind::Required => "FieldValueRequired",
-            FieldErrorKind::Invalid => "FieldValueInvalid",
-            FieldErrorKind::NotSupported => "FieldValueNotSupported",
-            FieldErrorKind::Duplicate => "FieldValueDuplicate",
-            FieldErrorKind::Forbidden => "FieldValueForbidden",
-            FieldErrorKind::TooLong => "FieldValueTooLong",
-            FieldErrorKind::TooMany => "FieldValueTooMany",
-            FieldErrorKind::NotFound => "FieldValueNotFound",
-            FieldErrorKind::Internal => "InternalError",
-            FieldErrorKind::TypeInvalid => "FieldValueTypeInvalid",
-        }
-    }
-}
-
-impl FieldError {
-    /// `field: Required value: detail`.
-    #[must_use]
-    pub fn required(field: impl Into<String>, detail: impl Into<String>) -> FieldError {
-        FieldError::without_value(FieldErrorKind::Required, field, detail)
-    }
-
-    /// `field: Forbidden: detail`.
-    #[must_use]
-    pub fn forbidden(field: impl Into<String>, detail: impl Into<String>) -> FieldError {
-        FieldError::without_value(FieldErrorKind::Forbidden, field, detail)
-    }
-
-    /// `field: Invalid value: value: detail`; the value is quoted as Go's `%q` or JSON would.
-    #[must_use]
-    pub fn invalid(
-        field: impl Into<String>,
-        value: &Value,
-        detail: impl Into<String>,
-    ) -> FieldError {
-        FieldError {
-            field: field.into(),
-            kind: FieldErrorKind::Invalid,
-            value: value.to_string(),
-            detail: detail.into(),
-        }
-    }
-
-    /// `field: Unsupported value: "value": supported values: "A", "B"`.
-    #[must_use]
-    pub fn not_supported(
-        field: impl Into<String>,
-        value: &Value,
-        supported: &[&str],
-    ) -> FieldError {
-        let quoted: Vec<String> = supported.iter().map(|word| format!("{word:?}")).collect();
-        FieldError {
-            field: field.into(),
-            kind: FieldErrorKind::NotSupported,
-            value: value.to_string(),
-            detail: format!("supported values: {}", quoted.join(", ")),
-        }
-    }
-
-    /// `field: Duplicate value: value`.
-    #[must_use]
-    pub fn duplicate(field: impl Into<String>, value: &Value) -> FieldError {
-        FieldError {
-            field: field.into(),
-            kind: FieldErrorKind::Duplicate,
-            value: value.to_string(),
-            detail: String::new(),
-        }
-    }
-
-    /// An error of a kind that does not quote the value.
-    #[must_use]
-    pub fn without_value(
-        kind: FieldErrorKind,
-        field: impl Into<String>,
-        detail: impl Into<String>,
-    ) -> FieldError {
-        FieldError {
-            field: field.into(),
-            kind,
-            value: String::new(),
-            detail: detail.into(),
-        }
-    }
-
-    /// The text without the field.
-    #[must_use]
-    pub fn message(&self) -> String {
-        let mut text = String::from(self.kind.text());
-        for part in [&self.value, &self.detail] {
-            if !part.is_empty() {
-                text.push_str(": ");
-                text.push_str(part);
-            }
-        }
-        text
-    }
-
-    /// The entry of `details.causes`.
-    #[must_use]
-    pub fn cause(&self) -> Cause {
-        Cause {
-            reason: self.kind.reason().into(),
-            message: self.message(),
-            field: self.field.clone(),
-        }
-    }
-}
-
-impl core::fmt::Display for FieldError {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{}: {}", self.field, self.message())
     }
 }

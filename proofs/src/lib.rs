@@ -1,1 +1,3 @@
 //! Every interleaving of small worlds around the shipped core.
+
+pub mod check;

@@ -23,7 +23,7 @@ use crate::{
     etcd::{Key, KeyValue, Revision},
     map::Map,
     object::{DecodeError, Object},
-    registry,
+    registry, selector,
 };
 use alloc::sync::Arc;
 
@@ -164,7 +164,8 @@ impl Cache {
 
 impl Entry {
     fn decode(kv: &KeyValue) -> Entry {
-        match Object::decode(kv, &[]) {
+        let prefix = registry::prefix_of(&kv.key).unwrap_or_default();
+        match Object::decode(kv, selector::stored_under(prefix)) {
             Ok(object) => Entry::Object(object),
             Err(why) => Entry::Undecodable {
                 revision: kv.mod_revision,

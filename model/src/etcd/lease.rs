@@ -147,3 +147,128 @@ fn after(now: Time, seconds: u64) -> Time {
     let microseconds = i64::try_from(seconds.saturating_mul(1_000_000)).unwrap_or(i64::MAX);
     Time(now.0.saturating_add(microseconds))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{key, put, seconds, told};
+    use super::{Error, LeaseId, Store};
+    use crate::etcd::{Command, Operation, Outcome, Put, Revision};
+    use alloc::{vec, vec::Vec};
+
+    fn leased(name: &str, lease: i64) -> Operation {
+        let put = Put::new(name.into(), "1".into());
+        let lease = LeaseId(lease);
+        Put { lease, ..put }.into()
+    }
+
+    fn keys_of(store: &Store, lease: i64) -> Vec<&str> {
+        let lease = store.lease(LeaseId(lease)).unwrap();
+        lease.keys().filter_map(|key| key.text()).collect()
+    }
+
+    #[test]
+    fn a_grant_is_refused_as_etcd_refuses_it() {
+        let mut store = Store::new().granted(7, 10);
+        let now = seconds(0);
+        let mut grant = |lease: i64, ttl| {
+            let lease = LeaseId(lease);
+            store.apply(&Command::GrantLease { lease, ttl, now })
+        };
+        assert_eq!(grant(0, 10), Err(Error::LeaseNotFound));
+        assert_eq!(grant(7, 10), Err(Error::LeaseExists));
+        assert_eq!(grant(8, 9_000_000_001), Err(Error::LeaseTtlTooLarge));
+        assert_eq!(
+            grant(8, 9_000_000_000),
+            Ok(Outcome::Lease { ttl: 9_000_000_000 })
+        );
+        assert_eq!(grant(9, 0), Ok(Outcome::Lease { ttl: 2 }));
+        assert_eq!(store.revision(), Revision(1));
+    }
+
+    #[test]
+    fn keys_move_between_leases_with_each_put() {
+        let store = Store::new().granted(1, 10).granted(2, 10);
+        let store = store.with(&[leased("b", 1), leased("a", 1)]);
+        assert_eq!(keys_of(&store, 1), ["a", "b"]);
+        let store = store.with(&[leased("b", 2), put("a", "2")]);
+        assert_eq!(keys_of(&store, 1), [""; 0]);
+        assert_eq!(keys_of(&store, 2), ["b"]);
+        let kept = Put {
+            ignore_lease: true,
+            ..Put::new("b".into(), "2".into())
+        };
+        let store = store.with(&[kept.into()]);
+        assert_eq!(keys_of(&store, 2), ["b"]);
+        assert_eq!(store.get(&"b".into()).unwrap().lease, LeaseId(2));
+        let store = store.with(&[super::super::fixture::delete(key("b"))]);
+        assert_eq!(keys_of(&store, 2), [""; 0]);
+    }
+
+    #[test]
+    fn a_put_with_an_unknown_lease_is_refused() {
+        let mut store = Store::new();
+        assert_eq!(
+            store.together(vec![leased("a", 1)]),
+            Err(Error::LeaseNotFound)
+        );
+        assert_eq!(store, Store::new());
+    }
+
+    #[test]
+    fn revoking_deletes_the_keys_in_order_as_one_revision() {
+        let store = Store::new().granted(1, 10);
+        let mut store = store.with(&[leased("b", 1), leased("a", 1), put("c", "1")]);
+        assert_eq!(
+            store.apply(&Command::RevokeLease(LeaseId(1))),
+            Ok(Outcome::Done)
+        );
+        let events: Vec<_> = store.events(Revision(4)).unwrap().collect();
+        assert_eq!(events.len(), 1);
+        assert_eq!(told(events[0].1), "5 -a [1], 5 -b [1]");
+        assert_eq!(store.dump(5).unwrap(), "c=1 4/4 v1");
+        let again = store.apply(&Command::RevokeLease(LeaseId(1)));
+        assert_eq!(again, Err(Error::LeaseNotFound));
+    }
+
+    #[test]
+    fn revoking_a_lease_without_keys_adds_no_revision() {
+        let mut store = Store::new().granted(1, 10);
+        store.apply(&Command::RevokeLease(LeaseId(1))).unwrap();
+        assert_eq!(store, Store::new());
+    }
+
+    #[test]
+    fn a_lease_ends_when_its_time_is_over_and_never_before() {
+        let lease = LeaseId(1);
+        let mut store = Store::new().granted(1, 10).with(&[leased("a", 1)]);
+        assert_eq!(store.expired(crate::ambient::Time(9_999_999)), []);
+        assert_eq!(store.expired(seconds(10)), [lease]);
+        let kept = store.apply(&Command::KeepAlive {
+            lease,
+            now: seconds(9),
+        });
+        assert_eq!(kept, Ok(Outcome::Lease { ttl: 10 }));
+        // The driver had found it expired, but the keep-alive came first.
+        let before = store.clone();
+        store
+            .apply(&Command::ExpireLease {
+                lease,
+                now: seconds(18),
+            })
+            .unwrap();
+        assert_eq!(store, before);
+        let late = store.apply(&Command::KeepAlive {
+            lease,
+            now: seconds(19),
+        });
+        assert_eq!(late, Err(Error::LeaseNotFound));
+        store
+            .apply(&Command::ExpireLease {
+                lease,
+                now: seconds(19),
+            })
+            .unwrap();
+        assert_eq!(store.dump(3).unwrap(), "");
+        assert_eq!(store.leases().count(), 0);
+    }
+}

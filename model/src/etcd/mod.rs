@@ -9,11 +9,14 @@
 
 mod compaction;
 mod dump;
+#[cfg(test)]
+mod fixture;
 mod history;
 mod key;
 mod lease;
 mod read;
 mod request;
+mod shape;
 mod store;
 mod txn;
 mod watch;

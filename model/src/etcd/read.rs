@@ -104,3 +104,227 @@ fn sort(kvs: &mut [KeyValue], sort: Sort) {
         (_, SortOrder::Descend) => kvs.sort_by(|a, b| by(b, a)),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{delete, key, put};
+    use super::{Error, Range, Revision, Sort, SortOrder, SortTarget, Store};
+    use crate::etcd::{KeyRange, RevisionFilter};
+    use alloc::{vec, vec::Vec};
+
+    /// a=3 (2/5 v2), b=2 (3/3 v1), c=1 (4/4 v1), at revision 5.
+    fn store() -> Store {
+        Store::new().with(&[put("a", "0"), put("b", "2"), put("c", "1"), put("a", "3")])
+    }
+
+    fn check(range: Range, keys: &[&str], more: bool, count: usize) {
+        let response = store().range(&range).unwrap();
+        let found: Vec<_> = response.kvs.iter().filter_map(|kv| kv.key.text()).collect();
+        assert_eq!(
+            (&*found, response.more, response.count),
+            (keys, more, count),
+            "{range:?}"
+        );
+        assert_eq!(response.revision, Revision(5));
+    }
+
+    #[test]
+    fn ranges() {
+        let newest = Range::newest;
+        check(newest(key("a")), &["a"], false, 1);
+        check(newest(key("x")), &[], false, 0);
+        check(
+            newest(KeyRange::Between("a".into(), "c".into())),
+            &["a", "b"],
+            false,
+            2,
+        );
+        check(
+            newest(KeyRange::Between("c".into(), "a".into())),
+            &[],
+            false,
+            0,
+        );
+        check(newest(KeyRange::prefix(b"b")), &["b"], false, 1);
+        check(newest(KeyRange::From("b".into())), &["b", "c"], false, 2);
+        check(newest(KeyRange::all()), &["a", "b", "c"], false, 3);
+        let empty = store().range(&newest(KeyRange::From("".into())));
+        assert_eq!(empty, Err(Error::EmptyKey));
+    }
+
+    #[test]
+    fn limits_and_counts() {
+        let limited = |limit| Range {
+            limit,
+            ..Range::newest(KeyRange::all())
+        };
+        check(limited(2), &["a", "b"], true, 3);
+        check(limited(3), &["a", "b", "c"], false, 3);
+        check(limited(usize::MAX), &["a", "b", "c"], false, 3);
+        let count_only = true;
+        check(
+            Range {
+                count_only,
+                ..limited(1)
+            },
+            &[],
+            false,
+            3,
+        );
+    }
+
+    #[test]
+    fn keys_only_leaves_the_values_out() {
+        let range = Range {
+            keys_only: true,
+            ..Range::newest(KeyRange::all())
+        };
+        let kvs = store().range(&range).unwrap().kvs;
+        assert!(
+            kvs.iter()
+                .all(|kv| kv.value.bytes().is_empty() && kv.version > 0)
+        );
+        check(range, &["a", "b", "c"], false, 3);
+    }
+
+    #[test]
+    fn orders() {
+        let sorted = |target, order, limit| Range {
+            sort: Sort { target, order },
+            limit,
+            ..Range::newest(KeyRange::all())
+        };
+        let (up, down) = (SortOrder::Ascend, SortOrder::Descend);
+        check(sorted(SortTarget::Key, down, 2), &["c", "b"], true, 3);
+        check(
+            sorted(SortTarget::Version, up, 0),
+            &["b", "c", "a"],
+            false,
+            3,
+        );
+        check(
+            sorted(SortTarget::Version, down, 0),
+            &["a", "b", "c"],
+            false,
+            3,
+        );
+        check(sorted(SortTarget::CreateRevision, down, 1), &["c"], true, 3);
+        check(sorted(SortTarget::ModRevision, up, 2), &["b", "c"], true, 3);
+        check(sorted(SortTarget::Value, up, 1), &["c"], true, 3);
+        // Without an order the limit leaves one key too many, which is then sorted with the rest.
+        check(
+            sorted(SortTarget::Value, SortOrder::None, 1),
+            &["b"],
+            true,
+            3,
+        );
+        check(
+            sorted(SortTarget::Value, SortOrder::None, 0),
+            &["c", "b", "a"],
+            false,
+            3,
+        );
+    }
+
+    #[test]
+    fn filters_come_before_the_limit_and_are_not_counted() {
+        let filtered = |filter, limit| Range {
+            filter,
+            limit,
+            ..Range::newest(KeyRange::all())
+        };
+        let none = RevisionFilter::default();
+        let (three, four) = (Revision(3), Revision(4));
+        check(
+            filtered(
+                RevisionFilter {
+                    min_mod: four,
+                    ..none
+                },
+                0,
+            ),
+            &["a", "c"],
+            false,
+            3,
+        );
+        check(
+            filtered(
+                RevisionFilter {
+                    max_mod: four,
+                    ..none
+                },
+                1,
+            ),
+            &["b"],
+            true,
+            3,
+        );
+        check(
+            filtered(
+                RevisionFilter {
+                    min_create: three,
+                    ..none
+                },
+                2,
+            ),
+            &["b", "c"],
+            false,
+            3,
+        );
+        check(
+            filtered(
+                RevisionFilter {
+                    max_create: three,
+                    ..none
+                },
+                0,
+            ),
+            &["a", "b"],
+            false,
+            3,
+        );
+    }
+
+    #[test]
+    fn reads_in_the_past() {
+        let check_at = |revision, values: &[&str]| {
+            let range = Range::at(KeyRange::all(), Revision(revision));
+            let response = store().range(&range).unwrap();
+            let found: Vec<_> = response.kvs.iter().map(|kv| kv.value.bytes()).collect();
+            let expected: Vec<_> = values.iter().map(|value| value.as_bytes()).collect();
+            assert_eq!(found, expected);
+            assert_eq!(
+                response.revision,
+                Revision(5),
+                "the header is the store's revision"
+            );
+        };
+        check_at(0, &["3", "2", "1"]);
+        check_at(1, &[]);
+        check_at(3, &["0", "2"]);
+        check_at(5, &["3", "2", "1"]);
+        let future = store().range(&Range::at(KeyRange::all(), Revision(6)));
+        assert_eq!(future, Err(Error::FutureRevision(Revision(5))));
+    }
+
+    #[test]
+    fn a_transaction_reads_what_it_has_written_and_what_was_before() {
+        let mut store = store();
+        let all = || Range::newest(KeyRange::all()).into();
+        let old = Range::at(key("a"), Revision(5)).into();
+        let older = Range::at(key("a"), Revision(4)).into();
+        let operations = vec![all(), put("a", "9"), delete(key("b")), all(), old, older];
+        let responses = store.together(operations).unwrap().responses;
+        let seen = |index: usize| match &responses[index] {
+            crate::etcd::OperationResponse::Range(range) => {
+                let values = range.kvs.iter().map(|kv| kv.value.clone());
+                (range.revision.0, values.collect::<Vec<_>>())
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(seen(0), (5, vec!["3".into(), "2".into(), "1".into()]));
+        assert_eq!(seen(3), (6, vec!["9".into(), "1".into()]));
+        assert_eq!(seen(4), (6, vec!["3".into()]));
+        assert_eq!(seen(5), (6, vec!["0".into()]));
+    }
+}

@@ -213,3 +213,106 @@ impl Draft {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{delete, key, put, told};
+    use super::{Error, Revision, Store};
+    use crate::etcd::{Command, KeyRange};
+    use alloc::{string::ToString, vec, vec::Vec};
+
+    #[test]
+    fn a_new_store_is_at_revision_1() {
+        assert_eq!(Store::new().revision(), Revision(1));
+        assert_eq!(Store::new().dump(1).unwrap(), "");
+    }
+
+    #[test]
+    fn revisions_and_versions_are_kept_across_delete_and_create() {
+        let store = Store::new().with(&[
+            put("a", "1"),
+            put("a", "2"),
+            put("b", "1"),
+            delete(key("a")),
+            put("a", "3"),
+        ]);
+        assert_eq!(store.dump(2).unwrap(), "a=1 2/2 v1");
+        assert_eq!(store.dump(4).unwrap(), "a=2 2/3 v2, b=1 4/4 v1");
+        assert_eq!(store.dump(5).unwrap(), "b=1 4/4 v1");
+        assert_eq!(store.dump(6).unwrap(), "a=3 6/6 v1, b=1 4/4 v1");
+        assert_eq!(store.dump(7), Err(Error::FutureRevision(Revision(6))));
+    }
+
+    #[test]
+    fn every_old_revision_can_be_read_across_many_checkpoints() {
+        let mut store = Store::new();
+        let mut states = vec![store.dump(1).unwrap()];
+        for step in 0..300_u32 {
+            let name = (step % 7).to_string();
+            store = if step % 5 == 4 {
+                store.with(&[put(&name, "x"), delete(key(&name))])
+            } else {
+                store.with(&[put(&name, &step.to_string())])
+            };
+            while (states.len() as u64) < store.revision().0 {
+                let at = states.len() as u64 + 1;
+                states.push(store.dump(at).unwrap());
+            }
+        }
+        let last = store.revision().0;
+        for at in 1..=last {
+            assert_eq!(
+                store.dump(at).unwrap(),
+                states[at as usize - 1],
+                "revision {at}"
+            );
+        }
+        let compacted = store.compacted_at(130);
+        for at in 130..=last {
+            assert_eq!(
+                compacted.dump(at).unwrap(),
+                states[at as usize - 1],
+                "revision {at}"
+            );
+        }
+        assert_eq!(compacted.dump(129), Err(Error::Compacted(Revision(130))));
+    }
+
+    #[test]
+    fn a_clone_is_a_snapshot() {
+        let store = Store::new().with(&[put("a", "1")]);
+        let snapshot = store.clone();
+        let later = store.with(&[put("a", "2"), delete(KeyRange::all())]);
+        assert_eq!(snapshot.dump(2).unwrap(), "a=1 2/2 v1");
+        assert_eq!(later.dump(4).unwrap(), "");
+    }
+
+    #[test]
+    fn history_tells_every_revision_once_and_in_order() {
+        let mut store = Store::new().with(&[put("a", "1")]);
+        store
+            .together(vec![put("b", "1"), delete(key("a"))])
+            .unwrap();
+        let all: Vec<_> = store.events(Revision(0)).unwrap().collect();
+        assert_eq!(all.len(), 2);
+        assert_eq!(told(all[0].1), "2 a=1");
+        assert_eq!(told(all[1].1), "3 b=1, 3 -a [1]");
+        assert_eq!(store.events(Revision(2)).unwrap().count(), 1);
+        assert_eq!(store.events(Revision(9)).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_is_refused_leaves_no_trace() {
+        let mut store = Store::new().with(&[put("a", "1")]);
+        let before = store.clone();
+        let refused = [
+            Command::Compact(Revision(9)),
+            Command::RevokeLease(crate::etcd::LeaseId(1)),
+            Command::Txn(crate::etcd::Txn::always(vec![put("a", "2"), put("a", "3")])),
+        ];
+        for command in refused {
+            assert!(store.apply(&command).is_err(), "{command:?}");
+            assert_eq!(store, before);
+        }
+    }
+}

@@ -5,13 +5,13 @@
 //! before; what these branches need is checked in that state too. After that nothing can fail.
 
 use super::{
-    Compare, DeleteRange, Error, Key, KeyRange, KeyValue, LeaseId, Operation, OperationResponse,
-    Put, Range, RangeResponse, Relation, Revision, Store, Target, Txn, TxnResponse,
+    Compare, DeleteRange, Error, KeyValue, LeaseId, Operation, OperationResponse, Put, Range,
+    RangeResponse, Relation, Revision, Store, Target, Txn, TxnResponse,
     read::{asked, read},
+    shape,
     store::Draft,
 };
-use crate::limits::{TXN_OPERATIONS, VALUE_BYTES};
-use alloc::{collections::BTreeSet, vec::Vec};
+use alloc::vec::Vec;
 use core::cmp::Ordering;
 
 impl Store {
@@ -21,9 +21,7 @@ impl Store {
     /// What is wrong with its shape, or what the branches that would run cannot have; the store is
     /// then as it was.
     pub fn txn(&mut self, txn: &Txn) -> Result<TxnResponse, Error> {
-        check_shape(txn, TXN_OPERATIONS)?;
-        check_overlaps(&txn.success)?;
-        check_overlaps(&txn.failure)?;
+        shape::check(txn)?;
         let branch = self.choose(txn);
         self.check(&branch)?;
         let mut draft = Draft::new(self);
@@ -185,103 +183,240 @@ fn matches(compare: &Compare, kv: Option<&KeyValue>) -> bool {
     }
 }
 
-/// Checks what can be seen without the state (etcd's `checkTxnRequest`). The longest of the three
-/// lists counts against the budget, which the nested transactions share: so it also bounds how deep
-/// they nest.
-fn check_shape(txn: &Txn, budget: usize) -> Result<(), Error> {
-    let longest = txn
-        .compare
-        .len()
-        .max(txn.success.len())
-        .max(txn.failure.len());
-    let Some(budget) = budget.checked_sub(longest) else {
-        return Err(Error::TooManyOperations);
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{delete, key, put, told};
+    use super::{
+        Compare, Error, LeaseId, Operation, OperationResponse, Put, Relation, Revision, Store,
+        Target, Txn,
     };
-    for compare in &txn.compare {
-        check_key(&compare.keys)?;
+    use crate::etcd::{DeleteRange, KeyRange, Range};
+    use alloc::{vec, vec::Vec};
+
+    fn branch(success: Vec<Operation>, failure: Vec<Operation>) -> Operation {
+        let compare = vec![Compare::equal("z".into(), Target::Version(0))];
+        Operation::Txn(Txn {
+            compare,
+            success,
+            failure,
+        })
     }
-    for operation in txn.success.iter().chain(&txn.failure) {
-        match operation {
-            Operation::Range(range) => check_key(&range.keys)?,
-            Operation::Put(put) => check_put(put)?,
-            Operation::DeleteRange(delete) => check_key(&delete.keys)?,
-            Operation::Txn(nested) => check_shape(nested, budget)?,
+
+    #[test]
+    fn only_a_change_adds_a_revision_and_all_keys_share_it() {
+        let mut store = Store::new();
+        let read = Range::newest(KeyRange::all()).into();
+        assert_eq!(store.together(vec![read]).unwrap().revision, Revision(1));
+        let nothing = store.together(vec![delete(key("a"))]).unwrap();
+        assert_eq!(nothing.revision, Revision(1));
+        let both = store.together(vec![put("a", "1"), put("b", "1")]).unwrap();
+        assert_eq!(both.revision, Revision(2));
+        assert_eq!(store.dump(2).unwrap(), "a=1 2/2 v1, b=1 2/2 v1");
+        // Writing the same again is a change.
+        assert_eq!(
+            store.together(vec![put("a", "1")]).unwrap().revision,
+            Revision(3)
+        );
+    }
+
+    #[test]
+    fn previous_values_are_told_when_asked_for() {
+        let previous = true;
+        let put_a = |value: &str| Put {
+            previous,
+            ..Put::new("a".into(), value.into())
+        };
+        let delete_all = DeleteRange {
+            keys: KeyRange::all(),
+            previous,
+        };
+        let mut store = Store::new().with(&[put("b", "1")]);
+        let operations = vec![put_a("1").into()];
+        let first = store.together(operations).unwrap().responses;
+        assert_eq!(first, [OperationResponse::Put { previous: None }]);
+        let a = store.get(&"a".into()).cloned();
+        let second = store.together(vec![put_a("2").into()]).unwrap().responses;
+        assert_eq!(second, [OperationResponse::Put { previous: a }]);
+        let live: Vec<_> = store.live.iter().map(|(_, kv)| kv.clone()).collect();
+        let gone = store.together(vec![delete_all.into()]).unwrap().responses;
+        let expected = OperationResponse::DeleteRange {
+            deleted: 2,
+            previous: live,
+        };
+        assert_eq!(gone, [expected]);
+        let quiet = store.together(vec![put("a", "3")]).unwrap().responses;
+        assert_eq!(quiet, [OperationResponse::Put { previous: None }]);
+    }
+
+    #[test]
+    fn a_put_can_keep_the_value_or_the_lease() {
+        let keep_value = Put {
+            ignore_value: true,
+            ..Put::new("a".into(), "".into())
+        };
+        let keep_lease = Put {
+            ignore_lease: true,
+            ..Put::new("a".into(), "2".into())
+        };
+        let mut store = Store::new().granted(5, 10);
+        for absent in [keep_value.clone(), keep_lease.clone()] {
+            assert_eq!(store.together(vec![absent.into()]), Err(Error::KeyNotFound));
         }
+        // Also when an earlier operation of the transaction makes the key: the state before counts.
+        let nested = branch(vec![put("b", "1")], vec![]);
+        let refused = store.together(vec![nested, keep_value.clone().into()]);
+        assert_eq!(refused, Err(Error::KeyNotFound));
+        let leased = Put {
+            lease: LeaseId(5),
+            ..Put::new("a".into(), "1".into())
+        };
+        let store = store.with(&[leased.into(), keep_lease.clone().into()]);
+        assert_eq!(store.get(&"a".into()).unwrap().lease, LeaseId(5));
+        let mut store = store.with(&[keep_value.clone().into()]);
+        assert_eq!(store.dump(4).unwrap(), "a=2 2/4 v3");
+        assert_eq!(store.get(&"a".into()).unwrap().lease, LeaseId(0));
+        let value = Put {
+            value: "x".into(),
+            ..keep_value
+        };
+        assert_eq!(
+            store.together(vec![value.into()]),
+            Err(Error::ValueProvided)
+        );
+        let lease = Put {
+            lease: LeaseId(5),
+            ..keep_lease
+        };
+        assert_eq!(
+            store.together(vec![lease.into()]),
+            Err(Error::LeaseProvided)
+        );
     }
-    Ok(())
-}
 
-fn check_key(keys: &KeyRange) -> Result<(), Error> {
-    if keys.start().bytes().is_empty() {
-        return Err(Error::EmptyKey);
+    #[test]
+    fn compares() {
+        // a=2 (2/3 v2), b=1 (4/4 v1); c is absent.
+        let store = Store::new().with(&[put("a", "1"), put("a", "2"), put("b", "1")]);
+        let check = |keys: KeyRange, relation, target, expected: bool| {
+            let compare = Compare {
+                keys,
+                relation,
+                target,
+            };
+            assert_eq!(store.holds(&compare), expected, "{compare:?}");
+        };
+        use Relation::{Equal, Greater, Less, NotEqual};
+        check(key("a"), Equal, Target::Version(2), true);
+        check(key("a"), Greater, Target::Version(1), true);
+        check(key("a"), Less, Target::ModRevision(Revision(3)), false);
+        check(
+            key("a"),
+            NotEqual,
+            Target::CreateRevision(Revision(3)),
+            true,
+        );
+        check(key("a"), Equal, Target::Value("2".into()), true);
+        check(key("a"), Greater, Target::Value("10".into()), true);
+        check(key("a"), Equal, Target::Lease(LeaseId(0)), true);
+        check(key("c"), Equal, Target::Version(0), true);
+        check(key("c"), Equal, Target::ModRevision(Revision(0)), true);
+        check(key("c"), Equal, Target::CreateRevision(Revision(0)), true);
+        check(key("c"), Equal, Target::Lease(LeaseId(0)), true);
+        check(key("c"), Equal, Target::Value("".into()), false);
+        check(key("c"), NotEqual, Target::Value("1".into()), false);
+        check(KeyRange::all(), Greater, Target::Version(0), true);
+        check(KeyRange::all(), Greater, Target::Version(1), false);
+        check(KeyRange::From("c".into()), Equal, Target::Version(0), true);
     }
-    Ok(())
-}
 
-fn check_put(put: &Put) -> Result<(), Error> {
-    if put.key.bytes().is_empty() {
-        return Err(Error::EmptyKey);
-    }
-    if put.ignore_value && !put.value.bytes().is_empty() {
-        return Err(Error::ValueProvided);
-    }
-    if put.ignore_lease && put.lease != LeaseId(0) {
-        return Err(Error::LeaseProvided);
-    }
-    if put.value.bytes().len() > VALUE_BYTES {
-        return Err(Error::RequestTooLarge);
-    }
-    Ok(())
-}
-
-/// Refuses a branch that writes a key twice (etcd's `checkIntervals`): puts of a key meet no other
-/// put of it, and no delete of this level or of an earlier nested transaction. Deletes may overlap;
-/// the two branches of a nested transaction exclude each other, so they may write the same; and a
-/// nested transaction may delete what an earlier one has put.
-///
-/// etcd doesn't notice a delete of [`KeyRange::From`] (it takes the end's zero byte for a key), and
-/// then loses the key when that revision is compacted. Here it counts like every other delete.
-fn check_overlaps(operations: &[Operation]) -> Result<Writes<'_>, Error> {
-    let mut writes = Writes::default();
-    for operation in operations {
-        if let Operation::DeleteRange(delete) = operation {
-            writes.deletes.push(&delete.keys);
-        }
-    }
-    for operation in operations {
-        if let Operation::Txn(nested) = operation {
-            let success = check_overlaps(&nested.success)?;
-            let failure = check_overlaps(&nested.failure)?;
-            let mut puts = success.puts;
-            puts.extend(failure.puts);
-            for key in puts {
-                writes.put(key)?;
+    #[test]
+    fn all_compares_nested_ones_too_see_the_state_before() {
+        let mut store = Store::new();
+        let absent = Compare::equal("a".into(), Target::Version(0));
+        let nested = Txn {
+            compare: vec![absent.clone()],
+            success: vec![put("b", "absent")],
+            failure: vec![put("b", "there")],
+        };
+        let outer = Txn {
+            compare: vec![absent],
+            success: vec![put("a", "1"), nested.into()],
+            failure: vec![put("c", "1")],
+        };
+        let response = store.txn(&outer).unwrap();
+        assert!(response.succeeded);
+        assert_eq!(store.dump(2).unwrap(), "a=1 2/2 v1, b=absent 2/2 v1");
+        match &response.responses[1] {
+            OperationResponse::Txn(nested) => {
+                assert!(nested.succeeded);
+                assert_eq!(
+                    nested.revision,
+                    Revision(0),
+                    "etcd fills the outer header only"
+                );
             }
-            writes.deletes.extend(success.deletes);
-            writes.deletes.extend(failure.deletes);
+            other => panic!("{other:?}"),
         }
+        assert!(!store.txn(&outer).unwrap().succeeded);
+        assert_eq!(store.get(&"c".into()).unwrap().mod_revision, Revision(3));
     }
-    for operation in operations {
-        if let Operation::Put(put) = operation {
-            writes.put(&put.key)?;
-        }
+
+    #[test]
+    fn a_key_that_is_put_and_deleted_in_one_transaction_is_told_twice() {
+        let nested = |operation| branch(vec![operation], vec![]);
+        let mut store = Store::new().with(&[put("a", "0")]);
+        let operations = vec![
+            nested(put("a", "1")),
+            nested(put("b", "1")),
+            nested(delete(KeyRange::all())),
+        ];
+        let response = store.together(operations).unwrap();
+        assert_eq!(response.revision, Revision(3));
+        let events: Vec<_> = store.events(Revision(2)).unwrap().collect();
+        // What was before is what was at the revision before.
+        assert_eq!(told(events[0].1), "3 a=1 [0], 3 b=1, 3 -a [0], 3 -b");
+        assert_eq!(store.dump(3).unwrap(), "");
+        assert_eq!(store.dump(2).unwrap(), "a=0 2/2 v1");
     }
-    Ok(writes)
-}
 
-/// What a list of operations may write.
-#[derive(Default)]
-struct Writes<'a> {
-    puts: BTreeSet<&'a Key>,
-    deletes: Vec<&'a KeyRange>,
-}
-
-impl<'a> Writes<'a> {
-    fn put(&mut self, key: &'a Key) -> Result<(), Error> {
-        let deleted = self.deletes.iter().any(|keys| keys.contains(key));
-        if deleted || !self.puts.insert(key) {
-            return Err(Error::DuplicateKey);
-        }
-        Ok(())
+    #[test]
+    fn bad_requests_are_refused_in_the_branch_that_does_not_run_too() {
+        let mut store = Store::new()
+            .with(&[put("a", "1"), put("a", "2")])
+            .compacted_at(3);
+        let mut check = |operation: Operation, expected: Error| {
+            let before = store.clone();
+            let unused = Txn {
+                failure: vec![operation],
+                ..Txn::default()
+            };
+            assert_eq!(store.txn(&unused), Err(expected));
+            assert_eq!(store, before);
+        };
+        check(put("", "1"), Error::EmptyKey);
+        check(delete(KeyRange::From("".into())), Error::EmptyKey);
+        check(Range::newest(key("")).into(), Error::EmptyKey);
+        let large = vec![0; crate::limits::VALUE_BYTES + 1];
+        check(
+            Put::new("a".into(), large.into()).into(),
+            Error::RequestTooLarge,
+        );
+        // What depends on the state counts only in the branch that runs.
+        let old = |revision| -> Operation { Range::at(key("a"), Revision(revision)).into() };
+        let unused = Txn {
+            failure: vec![old(2), old(9)],
+            ..Txn::default()
+        };
+        assert!(store.txn(&unused).is_ok());
+        let write_and_read = |revision| vec![put("a", "3"), old(revision)];
+        assert_eq!(
+            store.together(write_and_read(2)),
+            Err(Error::Compacted(Revision(3)))
+        );
+        assert_eq!(
+            store.together(write_and_read(4)),
+            Err(Error::FutureRevision(Revision(3)))
+        );
+        assert_eq!(store.revision(), Revision(3));
     }
 }

@@ -148,7 +148,8 @@ impl Watcher {
             let wanted = happened.iter().filter(|event| self.wants(event));
             let before = events.len();
             events.extend(wanted.map(|event| self.shown(event)));
-            if before > 0 && events.len() > max_events {
+            let added = events.len() > before;
+            if added && before > 0 && events.len() > max_events {
                 events.truncate(before);
                 reached = revision;
                 break;
@@ -263,4 +264,252 @@ fn size(event: &StoreEvent) -> usize {
     let kvs = core::iter::once(&event.kv).chain(&event.previous);
     kvs.map(|kv| kv.key.bytes().len() + kv.value.bytes().len())
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{delete, key, put, told};
+    use super::{KeyRange, Revision, Store, WatchRequest, WatchResponse, Watcher};
+    use alloc::{string::String, string::ToString, vec, vec::Vec};
+
+    fn from(revision: u64) -> WatchRequest {
+        WatchRequest::new(KeyRange::all(), Revision(revision))
+    }
+
+    /// Everything there is to tell now, an answer a line.
+    fn drain(watcher: &mut Watcher, store: &Store, max_events: usize) -> Vec<String> {
+        let next = || watcher.poll(store, max_events);
+        let answers = core::iter::from_fn(next);
+        answers.map(|answer| told(&answer.events)).collect()
+    }
+
+    fn check(request: WatchRequest, store: &Store, max_events: usize, expected: &[&str]) {
+        let (mut watcher, created) = Watcher::create(request, store);
+        assert!(created.created && !created.canceled);
+        assert_eq!(created.revision, store.revision());
+        assert_eq!(drain(&mut watcher, store, max_events), expected);
+        assert!(watcher.in_step(store));
+    }
+
+    /// 2 a=1; 3 a=2, b=1; 4 -a; 5 c=1.
+    fn store() -> Store {
+        let mut store = Store::new().with(&[put("a", "1")]);
+        store.together(vec![put("a", "2"), put("b", "1")]).unwrap();
+        store.with(&[delete(key("a")), put("c", "1")])
+    }
+
+    #[test]
+    fn events_are_told_from_any_revision_that_is_left() {
+        check(
+            from(1),
+            &store(),
+            100,
+            &["2 a=1, 3 a=2, 3 b=1, 4 -a, 5 c=1"],
+        );
+        check(from(3), &store(), 100, &["3 a=2, 3 b=1, 4 -a, 5 c=1"]);
+        check(from(4), &store().compacted_at(4), 100, &["4 -a, 5 c=1"]);
+        check(from(0), &store(), 100, &[]);
+        check(
+            WatchRequest {
+                keys: key("a"),
+                ..from(2)
+            },
+            &store(),
+            100,
+            &["2 a=1, 3 a=2, 4 -a"],
+        );
+    }
+
+    #[test]
+    fn a_revision_is_never_split() {
+        check(
+            from(2),
+            &store(),
+            1,
+            &["2 a=1", "3 a=2, 3 b=1", "4 -a", "5 c=1"],
+        );
+        check(
+            from(2),
+            &store(),
+            0,
+            &["2 a=1", "3 a=2, 3 b=1", "4 -a", "5 c=1"],
+        );
+        check(
+            from(2),
+            &store(),
+            2,
+            &["2 a=1", "3 a=2, 3 b=1", "4 -a, 5 c=1"],
+        );
+        check(
+            from(2),
+            &store(),
+            3,
+            &["2 a=1, 3 a=2, 3 b=1", "4 -a, 5 c=1"],
+        );
+    }
+
+    #[test]
+    fn previous_values_and_filters() {
+        let previous = WatchRequest {
+            previous: true,
+            ..from(2)
+        };
+        check(
+            previous.clone(),
+            &store(),
+            9,
+            &["2 a=1, 3 a=2 [1], 3 b=1, 4 -a [2], 5 c=1"],
+        );
+        let late = WatchRequest {
+            start: Revision(4),
+            ..previous
+        };
+        check(late, &store().compacted_at(4), 9, &["4 -a, 5 c=1"]);
+        check(
+            WatchRequest {
+                no_put: true,
+                ..from(2)
+            },
+            &store(),
+            9,
+            &["4 -a"],
+        );
+        let no_delete = WatchRequest {
+            no_delete: true,
+            ..from(2)
+        };
+        check(
+            no_delete.clone(),
+            &store(),
+            9,
+            &["2 a=1, 3 a=2, 3 b=1, 5 c=1"],
+        );
+        check(
+            WatchRequest {
+                no_put: true,
+                ..no_delete
+            },
+            &store(),
+            9,
+            &[],
+        );
+    }
+
+    #[test]
+    fn a_compacted_start_is_canceled_with_the_revision_to_go_on_from() {
+        let store = store().compacted_at(4);
+        let (mut watcher, created) = Watcher::create(from(3), &store);
+        assert!(created.created && !created.canceled);
+        let expected = WatchResponse {
+            canceled: true,
+            compacted: Some(Revision(4)),
+            ..WatchResponse::at(Revision(0))
+        };
+        assert_eq!(watcher.poll(&store, 9), Some(expected));
+        assert!(watcher.canceled() && !watcher.in_step(&store));
+        assert_eq!(watcher.poll(&store, 9), None);
+        assert_eq!(watcher.progress(&store), None);
+    }
+
+    #[test]
+    fn a_watch_that_is_in_step_outlives_any_compaction() {
+        let store = store();
+        let (mut watcher, _) = Watcher::create(from(2), &store);
+        drain(&mut watcher, &store, 9);
+        let store = store.compacted_at(5).with(&[put("d", "1")]);
+        assert_eq!(drain(&mut watcher, &store, 9), ["6 d=1"]);
+    }
+
+    #[test]
+    fn a_range_without_keys_is_over_at_once() {
+        let keys = KeyRange::Between("b".into(), "a".into());
+        let (mut watcher, answer) = Watcher::create(WatchRequest { keys, ..from(2) }, &store());
+        assert!(answer.created && answer.canceled);
+        assert_eq!(answer.reason, "mvcc: watcher range is empty".to_string());
+        assert_eq!(watcher.poll(&store(), 9), None);
+    }
+
+    /// etcd issue 20221: neither events nor progress before a start in the future.
+    #[test]
+    fn a_start_in_the_future_is_waited_for() {
+        let store = store();
+        let (mut watcher, _) = Watcher::create(from(7), &store);
+        assert_eq!(watcher.progress(&store), None);
+        let store = store.with(&[put("d", "1")]);
+        assert_eq!(drain(&mut watcher, &store, 9), [""; 0]);
+        assert_eq!(watcher.progress(&store), None);
+        let store = store.compacted_at(6).with(&[put("d", "2")]);
+        assert_eq!(drain(&mut watcher, &store, 9), ["7 d=2"]);
+        assert_eq!(watcher.progress(&store).unwrap().revision, Revision(7));
+    }
+
+    /// etcd issue 15220: progress never runs ahead of events that are still to come.
+    #[test]
+    fn progress_tells_only_what_was_delivered() {
+        let store = store();
+        let (mut watcher, _) = Watcher::create(from(2), &store);
+        assert_eq!(watcher.progress(&store), None);
+        watcher.poll(&store, 1);
+        assert_eq!(watcher.progress(&store), None);
+        drain(&mut watcher, &store, 9);
+        let progress = watcher.progress(&store).unwrap();
+        assert!(progress.is_progress());
+        assert_eq!(progress.revision, Revision(5));
+    }
+
+    #[test]
+    fn a_watch_without_events_makes_progress_too() {
+        let store = store();
+        let nothing = WatchRequest {
+            keys: key("x"),
+            ..from(2)
+        };
+        let (mut watcher, _) = Watcher::create(nothing, &store);
+        assert_eq!(watcher.poll(&store, 9), None);
+        assert_eq!(watcher.next(), Revision(6));
+        assert_eq!(watcher.progress(&store).unwrap().revision, Revision(5));
+    }
+
+    #[test]
+    fn a_tick_tells_the_progress_unless_events_did() {
+        let store = store();
+        let (mut silent, _) = Watcher::create(from(0), &store);
+        assert_eq!(silent.tick(&store), None);
+        let (mut watcher, _) = Watcher::create(
+            WatchRequest {
+                progress: true,
+                ..from(5)
+            },
+            &store,
+        );
+        assert_eq!(watcher.tick(&store), None, "not in step");
+        drain(&mut watcher, &store, 9);
+        assert_eq!(
+            watcher.tick(&store),
+            None,
+            "an event came since the last tick"
+        );
+        assert_eq!(watcher.tick(&store).unwrap().revision, Revision(5));
+    }
+
+    #[test]
+    fn fragments_are_marked_until_the_last() {
+        let mut store = Store::new();
+        store
+            .together(vec![put("a", "11"), put("b", "22"), put("c", "3")])
+            .unwrap();
+        let (mut watcher, _) = Watcher::create(from(2), &store);
+        let answer = watcher.poll(&store, 1).unwrap();
+        assert_eq!(answer.clone().fragments(100), vec![answer.clone()]);
+        let pieces = answer.clone().fragments(5);
+        let marks: Vec<_> = pieces.iter().map(|piece| piece.fragment).collect();
+        assert_eq!(marks, [true, false]);
+        assert_eq!(
+            answer.clone().fragments(0).len(),
+            3,
+            "an event is never split"
+        );
+        let events: Vec<_> = pieces.into_iter().flat_map(|piece| piece.events).collect();
+        assert_eq!(events, answer.events);
+    }
 }

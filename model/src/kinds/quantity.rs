@@ -1,0 +1,135 @@
+//! Resource quantities as numbers: `500m`, `1Gi`, `1e3`.
+//!
+//! Origin: `k8s.io/apimachinery/pkg/api/resource/quantity.go`.
+
+use super::document::at;
+use alloc::string::ToString;
+use core::cmp::Ordering;
+use serde_json::Value;
+
+/// A quantity in units of 10⁻⁹, the finest that the API keeps.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Quantity(i128);
+
+impl Quantity {
+    /// Parses a quantity; `None` when it is none, or too large to be one.
+    pub(super) fn parse(value: &Value) -> Option<Quantity> {
+        match value {
+            Value::String(text) => Quantity::parse_text(text),
+            Value::Number(number) => Quantity::parse_text(&number.to_string()),
+            _ => None,
+        }
+    }
+
+    fn parse_text(text: &str) -> Option<Quantity> {
+        let end = text
+            .find(|letter: char| !(letter.is_ascii_digit() || matches!(letter, '.' | '+' | '-')))
+            .unwrap_or(text.len());
+        let (number, suffix) = text.split_at(end);
+        let negative = number.starts_with('-');
+        let digits = number.strip_prefix(['+', '-']).unwrap_or(number);
+        let (whole, fraction) = digits.split_once('.').unwrap_or((digits, ""));
+        let wrong = |part: &str| !part.bytes().all(|byte| byte.is_ascii_digit());
+        if (whole.is_empty() && fraction.is_empty()) || wrong(whole) || wrong(fraction) {
+            return None;
+        }
+        let (base, exponent) = scale(suffix)?;
+        let mut amount: i128 = 0;
+        for digit in whole.bytes().chain(fraction.bytes()) {
+            amount = amount
+                .checked_mul(10)?
+                .checked_add(i128::from(digit - b'0'))?;
+        }
+        // In units of 10⁻⁹, and the fraction's digits taken back.
+        let mut shift = 9 - i32::try_from(fraction.len()).ok()?;
+        let factor = match base {
+            10 => {
+                shift = shift.checked_add(exponent)?;
+                1
+            }
+            _ => 1_i128.checked_shl(u32::try_from(exponent).ok()?)?,
+        };
+        amount = amount.checked_mul(factor)?;
+        let amount = if shift >= 0 {
+            amount.checked_mul(10_i128.checked_pow(shift.unsigned_abs())?)?
+        } else {
+            let divisor = 10_i128.checked_pow(shift.unsigned_abs())?;
+            // Rounded up, as the API does with what is finer than it keeps.
+            amount / divisor + i128::from(amount % divisor != 0)
+        };
+        Some(Quantity(if negative { -amount } else { amount }))
+    }
+
+    /// Less than, equal to or more than nothing.
+    pub(super) fn sign(self) -> Ordering {
+        self.0.cmp(&0)
+    }
+
+    /// A whole number.
+    pub(super) fn is_whole(self) -> bool {
+        self.0 % 1_000_000_000 == 0
+    }
+
+    /// The sum of both.
+    pub(super) fn plus(self, other: Quantity) -> Quantity {
+        Quantity(self.0.saturating_add(other.0))
+    }
+}
+
+/// Base and exponent of a suffix.
+fn scale(suffix: &str) -> Option<(u8, i32)> {
+    Some(match suffix {
+        "n" => (10, -9),
+        "u" => (10, -6),
+        "m" => (10, -3),
+        "" => (10, 0),
+        "k" => (10, 3),
+        "M" => (10, 6),
+        "G" => (10, 9),
+        "T" => (10, 12),
+        "P" => (10, 15),
+        "E" => (10, 18),
+        "Ki" => (2, 10),
+        "Mi" => (2, 20),
+        "Gi" => (2, 30),
+        "Ti" => (2, 40),
+        "Pi" => (2, 50),
+        "Ei" => (2, 60),
+        _ => (10, suffix.strip_prefix(['e', 'E'])?.parse().ok()?),
+    })
+}
+
+/// The quantity at a path, when there is one.
+pub(super) fn quantity(value: &Value, path: &[&str]) -> Option<Quantity> {
+    Quantity::parse(at(value, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Quantity;
+    use core::cmp::Ordering;
+    use serde_json::json;
+
+    #[test]
+    fn suffixes_exponents_and_fractions_are_the_same_numbers() {
+        let parse = |text: &str| Quantity::parse(&json!(text)).unwrap();
+        assert_eq!(parse("500m"), parse("0.5"));
+        assert_eq!(parse("1Ki"), parse("1024"));
+        assert_eq!(parse("1e3"), parse("1k"));
+        assert_eq!(Quantity::parse(&json!(2)).unwrap(), parse("2000m"));
+        assert_eq!(parse("-1").sign(), Ordering::Less);
+        assert!(parse("1").is_whole() && !parse("1500m").is_whole());
+        for wrong in [
+            "",
+            "a",
+            "1x",
+            "1.2.3",
+            "--1",
+            "1e",
+            "1e99999",
+            "99999999999999999999999999E",
+        ] {
+            assert_eq!(Quantity::parse(&json!(wrong)), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,550 @@
+//! Cluster addresses and node ports.
+//!
+//! Origin: `pkg/registry/core/service/storage/{storage.go,alloc.go}`. The pool is an argument: what
+//! is taken is read off the Services that there are.
+
+use super::{
+    is_headless, kind, needs_cluster_ip, needs_health_check_port, needs_node_port,
+    validate::address_errors,
+};
+use crate::{
+    kinds::{
+        document::{at, copy, items, list, member, number, object, put, same, text, texts},
+        formats,
+    },
+    status::FieldError,
+};
+use alloc::{
+    collections::BTreeSet,
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use core::{
+    net::{IpAddr, Ipv4Addr},
+    ops::RangeInclusive,
+};
+use serde_json::{Value, json};
+
+/// What Services can be given, and what is taken.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Pool {
+    /// The first address of the range (`--service-cluster-ip-range`): the network's own, never
+    /// given out.
+    pub network: Ipv4Addr,
+    /// The length of the network's prefix in bits.
+    pub prefix: u8,
+    /// The node ports (`--service-node-port-range`).
+    pub node_ports: RangeInclusive<u16>,
+    /// What other Services hold.
+    pub taken: Holdings,
+}
+
+/// What a Service holds that no other may have.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Holdings {
+    /// Its cluster addresses.
+    pub addresses: BTreeSet<IpAddr>,
+    /// Its node ports: `TCP/30000`.
+    pub node_ports: BTreeSet<String>,
+}
+
+impl Holdings {
+    /// Adds what another Service holds.
+    pub fn add(&mut self, other: Holdings) {
+        self.addresses.extend(other.addresses);
+        self.node_ports.extend(other.node_ports);
+    }
+}
+
+impl Default for Pool {
+    /// 10.0.0.0/16 and 30000 to 32767, nothing taken.
+    fn default() -> Pool {
+        Pool {
+            network: Ipv4Addr::new(10, 0, 0, 0),
+            prefix: 16,
+            node_ports: 30_000..=32_767,
+            taken: Holdings::default(),
+        }
+    }
+}
+
+/// What this Service holds.
+#[must_use]
+pub fn holdings(service: &Value) -> Holdings {
+    let mut holdings = Holdings::default();
+    if needs_cluster_ip(service) {
+        let addresses = texts(service, &["spec", "clusterIPs"]);
+        holdings.addresses = addresses.into_iter().filter_map(formats::ip).collect();
+    }
+    for port in list(service, &["spec", "ports"]) {
+        if let Some(number) = number(port, &["nodePort"]).filter(|number| *number > 0) {
+            holdings.node_ports.insert(port_key(port, number));
+        }
+    }
+    if let Some(number) = number(service, &["spec", "healthCheckNodePort"]) {
+        holdings.node_ports.insert(format!("TCP/{number}"));
+    }
+    holdings
+}
+
+fn port_key(port: &Value, number: i64) -> String {
+    format!("{}/{number}", text(port, &["protocol"]))
+}
+
+/// Gives a Service its cluster addresses, IP families and node ports, before it is prepared and
+/// validated. On update (`old`), what the client left out is what it was. `seed` picks among what
+/// is free.
+///
+/// # Errors
+/// When the addresses or ports asked for are malformed, out of range or taken (they are the
+/// Service's only errors then), or when nothing is free.
+pub fn allocate(
+    service: &mut Value,
+    old: Option<&Value>,
+    pool: &Pool,
+    seed: u128,
+) -> Result<(), Vec<FieldError>> {
+    if let Some(old) = old {
+        keep_allocated(service, old);
+    }
+    pair_addresses(service, old);
+    set_families(service, old)?;
+    let held = old.map(holdings).unwrap_or_default();
+    allocate_address(service, pool, &held, seed)?;
+    allocate_node_ports(service, pool, &held, seed)
+}
+
+/// `patchAllocatedValues`.
+fn keep_allocated(new: &mut Value, old: &Value) {
+    if needs_cluster_ip(old) && needs_cluster_ip(new) {
+        if text(new, &["spec", "clusterIP"]).is_empty() {
+            copy(at(old, &["spec"]), object(new, "spec"), "clusterIP");
+        }
+        let kept = text(new, &["spec", "clusterIP"]) == text(old, &["spec", "clusterIP"]);
+        if kept && list(new, &["spec", "clusterIPs"]).is_empty() {
+            copy(at(old, &["spec"]), object(new, "spec"), "clusterIPs");
+        }
+    }
+    if needs_node_port(old) && needs_node_port(new) {
+        let known = list(old, &["spec", "ports"]);
+        for port in items(object(new, "spec"), "ports") {
+            if number(port, &["nodePort"]).unwrap_or_default() != 0 {
+                continue;
+            }
+            let twin = known.iter().find(|one| {
+                at(one, &["port"]) == at(port, &["port"])
+                    && at(one, &["protocol"]) == at(port, &["protocol"])
+            });
+            if let Some(twin) = twin {
+                copy(twin, port, "nodePort");
+            }
+        }
+    }
+    if needs_health_check_port(old)
+        && needs_health_check_port(new)
+        && number(new, &["spec", "healthCheckNodePort"]).unwrap_or_default() == 0
+    {
+        copy(
+            at(old, &["spec"]),
+            object(new, "spec"),
+            "healthCheckNodePort",
+        );
+    }
+}
+
+/// `normalizeClusterIPs`: clients that know only one of `clusterIP` and `clusterIPs`.
+fn pair_addresses(new: &mut Value, old: Option<&Value>) {
+    let single = at(new, &["spec", "clusterIP"]).clone();
+    let one = single.as_str().unwrap_or_default();
+    let Some(old) = old else {
+        if !one.is_empty() && list(new, &["spec", "clusterIPs"]).is_empty() {
+            put(object(new, "spec"), "clusterIPs", json!([one]));
+        }
+        return;
+    };
+    let before = text(old, &["spec", "clusterIP"]);
+    let same_list = same(
+        at(new, &["spec", "clusterIPs"]),
+        at(old, &["spec", "clusterIPs"]),
+    );
+    if before != one && same_list {
+        let list = if one.is_empty() {
+            Value::Null
+        } else {
+            json!([one])
+        };
+        put(object(new, "spec"), "clusterIPs", list);
+    }
+}
+
+/// `initIPFamilyFields` of a cluster whose only family is IPv4.
+fn set_families(service: &mut Value, old: Option<&Value>) -> Result<(), Vec<FieldError>> {
+    if kind(service) == "ExternalName" {
+        return Ok(());
+    }
+    if let Some(old) = old.filter(|old| needs_cluster_ip(old)) {
+        for field in ["ipFamilies", "ipFamilyPolicy"] {
+            if at(service, &["spec", field]).is_null() {
+                copy(at(old, &["spec"]), object(service, "spec"), field);
+            }
+        }
+    }
+    let errors = address_errors(service);
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let selects = at(service, &["spec", "selector"])
+        .as_object()
+        .is_some_and(|map| !map.is_empty());
+    if is_headless(service) && !selects {
+        return set_families_of_nothing(service);
+    }
+    let families = list(service, &["spec", "ipFamilies"]);
+    let mut errors = Vec::new();
+    for (index, family) in families.iter().enumerate() {
+        if family.as_str() != Some("IPv4") {
+            let field = format!("spec.ipFamilies[{index}]");
+            errors.push(FieldError::invalid(
+                field,
+                family,
+                "not configured on this cluster",
+            ));
+        }
+    }
+    if text(service, &["spec", "ipFamilyPolicy"]) == "RequireDualStack" {
+        let why = "this cluster is not configured for dual-stack services";
+        let value = json!("RequireDualStack");
+        errors.push(FieldError::invalid("spec.ipFamilyPolicy", &value, why));
+    }
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    let spec = object(service, "spec");
+    crate::kinds::document::fill(spec, "ipFamilyPolicy", "SingleStack");
+    if list(spec, &["ipFamilies"]).is_empty() {
+        put(spec, "ipFamilies", json!(["IPv4"]));
+    }
+    Ok(())
+}
+
+/// A headless Service without a selector: its endpoints may be of any family.
+fn set_families_of_nothing(service: &mut Value) -> Result<(), Vec<FieldError>> {
+    let families = texts(service, &["spec", "ipFamilies"]);
+    let policy = match (text(service, &["spec", "ipFamilyPolicy"]), families.len()) {
+        ("", 1) => "SingleStack",
+        ("", _) => "RequireDualStack",
+        (policy, _) => policy,
+    };
+    let mut families: Vec<String> = families.into_iter().map(String::from).collect();
+    let wanted = if policy == "SingleStack" { 1 } else { 2 };
+    for family in ["IPv4", "IPv6"] {
+        if families.len() < wanted && !families.iter().any(|one| one == family) {
+            families.push(family.to_string());
+        }
+    }
+    let policy = json!(policy);
+    put(object(service, "spec"), "ipFamilyPolicy", policy);
+    put(object(service, "spec"), "ipFamilies", json!(families));
+    Ok(())
+}
+
+fn allocate_address(
+    service: &mut Value,
+    pool: &Pool,
+    held: &Holdings,
+    seed: u128,
+) -> Result<(), Vec<FieldError>> {
+    if !needs_cluster_ip(service) || is_headless(service) {
+        return Ok(());
+    }
+    let wanted = at(service, &["spec", "clusterIPs"]).clone();
+    for address in texts(&wanted, &[]) {
+        let refuse = |why: &str| {
+            let why = format!("failed to allocate IP {address}: {why}");
+            Err([FieldError::invalid("spec.clusterIPs", &wanted, why)].into())
+        };
+        match formats::ip(address) {
+            Some(ip) if held.addresses.contains(&ip) => {}
+            Some(IpAddr::V4(ip)) if pool.contains(ip) => {
+                if pool.taken.addresses.contains(&IpAddr::V4(ip)) {
+                    return refuse("provided IP is already allocated");
+                }
+            }
+            _ => return refuse("the provided network does not match the current range"),
+        }
+    }
+    if list(&wanted, &[]).is_empty() {
+        let Some(address) = pool.free_address(seed) else {
+            let why = "failed to allocate a serviceIP: range is full";
+            let error = FieldError::invalid("spec.clusterIPs", &json!([]), why);
+            return Err([error].into());
+        };
+        put(
+            object(service, "spec"),
+            "clusterIP",
+            json!(address.to_string()),
+        );
+        put(
+            object(service, "spec"),
+            "clusterIPs",
+            json!([address.to_string()]),
+        );
+    }
+    Ok(())
+}
+
+impl Pool {
+    /// Addresses are `base + 1 ..= base + size`: neither the network's own nor the broadcast.
+    fn size(&self) -> u32 {
+        let host_bits = 32_u32.saturating_sub(u32::from(self.prefix));
+        1_u32
+            .checked_shl(host_bits)
+            .map_or(u32::MAX, |all| all.saturating_sub(1))
+            .saturating_sub(1)
+    }
+
+    fn contains(&self, address: Ipv4Addr) -> bool {
+        let offset = u32::from(address).wrapping_sub(u32::from(self.network));
+        (1..=self.size()).contains(&offset)
+    }
+
+    /// A free address; from the upper part of the range first, which is kept for those who don't
+    /// ask for a certain one (KEP-3070).
+    fn free_address(&self, seed: u128) -> Option<Ipv4Addr> {
+        let size = self.size();
+        let reserved = (size / 16).clamp(16, 256).min(size);
+        let at = |offset: u32| Ipv4Addr::from(u32::from(self.network).wrapping_add(offset));
+        let free = |address: &Ipv4Addr| !self.taken.addresses.contains(&IpAddr::V4(*address));
+        let upper = pick(reserved + 1..=size, seed).map(at).find(free);
+        upper.or_else(|| (1..=reserved.min(size)).map(at).find(free))
+    }
+
+    fn free_port(&self, protocol: &str, taken: &BTreeSet<String>, seed: u128) -> Option<i64> {
+        let (first, last) = (
+            u32::from(*self.node_ports.start()),
+            u32::from(*self.node_ports.end()),
+        );
+        let size = last.checked_sub(first)?.saturating_add(1);
+        let reserved = (size / 32).clamp(16, 128).min(size);
+        let free = |port: &u32| {
+            let key = format!("{protocol}/{port}");
+            !taken.contains(&key) && !self.taken.node_ports.contains(&key)
+        };
+        let upper = pick(first + reserved..=last, seed).find(free);
+        upper
+            .or_else(|| (first..first + reserved).find(free))
+            .map(i64::from)
+    }
+}
+
+/// The numbers of a range, from one that the seed picks and around.
+fn pick(range: RangeInclusive<u32>, seed: u128) -> impl Iterator<Item = u32> {
+    let (first, last) = (*range.start(), *range.end());
+    let size = if range.is_empty() {
+        0
+    } else {
+        u128::from(last - first) + 1
+    };
+    let start = if size == 0 { 0 } else { seed % size };
+    // The remainder is less than the range's size, which fits u32.
+    (0..size).map(move |step| first + u32::try_from((start + step) % size).unwrap_or_default())
+}
+
+fn allocate_node_ports(
+    service: &mut Value,
+    pool: &Pool,
+    held: &Holdings,
+    seed: u128,
+) -> Result<(), Vec<FieldError>> {
+    let mut given: BTreeSet<String> = BTreeSet::new();
+    let check = |key: &str, field: String, number: i64| {
+        let port = u16::try_from(number).ok();
+        if !port.is_some_and(|port| pool.node_ports.contains(&port)) {
+            let (first, last) = (pool.node_ports.start(), pool.node_ports.end());
+            let why = format!(
+                "provided port is not in the valid range. The range of valid ports is {first}-{last}"
+            );
+            return Err(FieldError::invalid(field, &json!(number), why));
+        }
+        if pool.taken.node_ports.contains(key) && !held.node_ports.contains(key) {
+            let why = "provided port is already allocated";
+            return Err(FieldError::invalid(field, &json!(number), why));
+        }
+        Ok(())
+    };
+    if kind(service) == "NodePort" || kind(service) == "LoadBalancer" {
+        let wants = needs_node_port(service);
+        for (index, port) in items(object(service, "spec"), "ports")
+            .iter_mut()
+            .enumerate()
+        {
+            let asked = number(port, &["nodePort"]).unwrap_or_default();
+            if asked != 0 {
+                let key = port_key(port, asked);
+                let field = format!("spec.ports[{index}].nodePort");
+                check(&key, field, asked).map_err(|error| Vec::from([error]))?;
+                given.insert(key);
+            } else if wants {
+                let protocol = text(port, &["protocol"]).to_string();
+                let Some(free) = pool.free_port(&protocol, &given, seed) else {
+                    let why = "failed to allocate a nodePort: range is full";
+                    let field = format!("spec.ports[{index}].nodePort");
+                    return Err([FieldError::invalid(field, &json!(0), why)].into());
+                };
+                given.insert(format!("{protocol}/{free}"));
+                *member(port, "nodePort") = json!(free);
+            }
+        }
+    }
+    if needs_health_check_port(service) {
+        let asked = number(service, &["spec", "healthCheckNodePort"]).unwrap_or_default();
+        if asked != 0 {
+            let key = format!("TCP/{asked}");
+            return check(&key, "spec.healthCheckNodePort".to_string(), asked)
+                .map_err(|error| [error].into());
+        }
+        if let Some(free) = pool.free_port("TCP", &given, seed) {
+            put(object(service, "spec"), "healthCheckNodePort", json!(free));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Pool, allocate, holdings};
+    use alloc::{string::ToString, vec::Vec};
+    use serde_json::{Value, json};
+
+    fn check(service: Value, old: Option<&Value>, taken: &[&Value], expected: Result<Value, &str>) {
+        let mut pool = Pool::default();
+        for service in taken {
+            pool.taken.add(holdings(service));
+        }
+        let mut service = service;
+        match (allocate(&mut service, old, &pool, 7), expected) {
+            (Ok(()), Ok(expected)) => assert_eq!(service["spec"], expected),
+            (Err(errors), Err(expected)) => {
+                let texts: Vec<_> = errors.iter().map(ToString::to_string).collect();
+                assert_eq!(texts, [expected]);
+            }
+            (outcome, expected) => panic!("{outcome:?} {service} and not {expected:?}"),
+        }
+    }
+
+    fn with_address(address: &str) -> Value {
+        json!({"spec": {"type": "ClusterIP", "clusterIP": address, "clusterIPs": [address],
+            "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack"}})
+    }
+
+    #[test]
+    fn a_free_address_is_chosen() {
+        let plain = json!({"spec": {"type": "ClusterIP"}});
+        let first = with_address("10.0.1.8");
+        check(plain.clone(), None, &[], Ok(first["spec"].clone()));
+        let second = with_address("10.0.1.9");
+        check(plain, None, &[&first], Ok(second["spec"].clone()));
+    }
+
+    #[test]
+    fn an_address_is_given_once_and_in_range_only() {
+        let asked = |address: &str| json!({"spec": {"type": "ClusterIP", "clusterIP": address}});
+        let taken = with_address("10.0.0.5");
+        check(
+            asked("10.0.0.5"),
+            None,
+            &[&taken],
+            Err("spec.clusterIPs: Invalid value: \
+            [\"10.0.0.5\"]: failed to allocate IP 10.0.0.5: provided IP is already allocated"),
+        );
+        check(
+            asked("192.0.2.1"),
+            None,
+            &[],
+            Err("spec.clusterIPs: Invalid value: \
+            [\"192.0.2.1\"]: failed to allocate IP 192.0.2.1: the provided network does not match \
+            the current range"),
+        );
+        check(
+            asked("bogus"),
+            None,
+            &[],
+            Err("spec.clusterIPs[0]: Invalid value: \"bogus\": must \
+            be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)"),
+        );
+        check(
+            asked("10.0.0.5"),
+            Some(&taken),
+            &[&taken],
+            Ok(taken["spec"].clone()),
+        );
+    }
+
+    #[test]
+    fn an_update_keeps_what_was_allocated() {
+        let old = with_address("10.0.0.5");
+        check(
+            json!({"spec": {"type": "ClusterIP"}}),
+            Some(&old),
+            &[&old],
+            Ok(old["spec"].clone()),
+        );
+        let port = json!({"port": 80, "protocol": "TCP", "nodePort": 30_200});
+        let mut nodes = with_address("10.0.0.6");
+        nodes["spec"]["type"] = json!("NodePort");
+        nodes["spec"]["ports"] = json!([port]);
+        let new = json!({"spec": {"type": "NodePort", "ports": [{"port": 80, "protocol": "TCP"}]}});
+        check(new, Some(&nodes), &[&nodes], Ok(nodes["spec"].clone()));
+    }
+
+    #[test]
+    fn headless_services_have_no_address() {
+        check(
+            json!({"spec": {"type": "ClusterIP", "clusterIP": "None"}}),
+            None,
+            &[],
+            Ok(json!({
+                "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"],
+                "ipFamilies": ["IPv4", "IPv6"], "ipFamilyPolicy": "RequireDualStack",
+            })),
+        );
+        let selecting =
+            json!({"spec": {"type": "ClusterIP", "clusterIP": "None", "selector": {"a": "b"}}});
+        check(
+            selecting,
+            None,
+            &[],
+            Ok(json!({
+                "type": "ClusterIP", "clusterIP": "None", "clusterIPs": ["None"],
+                "ipFamilies": ["IPv4"], "ipFamilyPolicy": "SingleStack", "selector": {"a": "b"},
+            })),
+        );
+    }
+
+    #[test]
+    fn node_ports_are_given_once_and_in_range_only() {
+        let asked = |port: Value| json!({"spec": {"type": "NodePort", "ports": [port]}});
+        let low = asked(json!({"port": 80, "protocol": "TCP", "nodePort": 80}));
+        check(
+            low,
+            None,
+            &[],
+            Err(
+                "spec.ports[0].nodePort: Invalid value: 80: provided port is not \
+            in the valid range. The range of valid ports is 30000-32767",
+            ),
+        );
+        let taken = asked(json!({"port": 80, "protocol": "TCP", "nodePort": 30_200}));
+        check(
+            taken.clone(),
+            None,
+            &[&taken],
+            Err("spec.ports[0].nodePort: Invalid value: 30200: \
+            provided port is already allocated"),
+        );
+        let mut free = asked(json!({"port": 80, "protocol": "TCP"}));
+        allocate(&mut free, None, &Pool::default(), 7).unwrap();
+        assert_eq!(free["spec"]["ports"][0]["nodePort"], 30_093);
+    }
+}

@@ -1,0 +1,16 @@
+//! proptest strategies, for users too: import them and write properties of your own.
+
+pub mod etcd;
+
+use proptest::test_runner::{Config, FileFailurePersistence};
+
+/// The configuration of this crate's properties: failing seeds are kept in the repository, in
+/// `<test>.proptest-regressions` beside the test.
+#[must_use]
+pub fn config() -> Config {
+    let beside = FileFailurePersistence::WithSource("proptest-regressions");
+    Config {
+        failure_persistence: Some(Box::new(beside)),
+        ..Config::default()
+    }
+}
