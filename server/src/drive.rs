@@ -11,6 +11,7 @@ use crate::{
 };
 use hyper::{Request, Response, body::Incoming};
 use model::{
+    ambient::Ambient,
     etcd::{Command, Outcome},
     lifecycle::{
         self, Effect, Event, Next, Step,
@@ -60,7 +61,8 @@ pub(crate) async fn serve(
     let admitted = match admit(&core, &peer, &head, &attributes, &query, long_running) {
         Ok(admitted) => admitted,
         Err(refused) => {
-            core.metrics.answered(&labels, refused.code, received.elapsed());
+            core.metrics
+                .answered(&labels, refused.code, received.elapsed());
             return refused.into_http(&accept_encoding);
         }
     };
@@ -77,7 +79,7 @@ pub(crate) async fn serve(
     // A task of its own: a panic ends this request alone, and a commit that has begun is seen to
     // its end, audit included, whether the client waits for it or not.
     let task = tokio::spawn(async move {
-        let response = run.to_end(head, &accept_encoding).await;
+        let response = run.drive(head, &accept_encoding).await;
         drop(admitted);
         response
     });
@@ -88,7 +90,8 @@ pub(crate) async fn serve(
     });
     drop(abandon);
     if !long_running {
-        core.metrics.answered(&labels, response.status().as_u16(), received.elapsed());
+        core.metrics
+            .answered(&labels, response.status().as_u16(), received.elapsed());
     }
     response
 }
@@ -126,10 +129,17 @@ fn admit(
     long_running: bool,
 ) -> Result<Admitted, Answer> {
     if matches!(peer.certificate, Shown::Bad) && !has_bearer_token(head) {
-        return Err(Answer::status(&Status::new(Reason::Unauthorized, "Unauthorized")));
+        return Err(Answer::status(&Status::new(
+            Reason::Unauthorized,
+            "Unauthorized",
+        )));
     }
     if long_running {
-        return Ok(Admitted { timeout: core.request_timeout, _place: None, _counted: None });
+        return Ok(Admitted {
+            timeout: core.request_timeout,
+            _place: None,
+            _counted: None,
+        });
     }
     let timeout = timeout(query.text("timeout"), core.request_timeout)
         .map_err(|why| Answer::status(&Status::bad_request(why)))?;
@@ -150,17 +160,27 @@ fn admit(
             }
         },
     };
-    Ok(Admitted { timeout, _place: place, _counted: Some(core.metrics.in_flight(kind)) })
+    Ok(Admitted {
+        timeout,
+        _place: place,
+        _counted: Some(core.metrics.in_flight(kind)),
+    })
 }
 
 fn is_master(head: &Head) -> bool {
     head.certificate.as_ref().is_some_and(|certificate| {
-        certificate.organizations.iter().any(|group| group == "system:masters")
+        certificate
+            .organizations
+            .iter()
+            .any(|group| group == "system:masters")
     })
 }
 
 fn has_bearer_token(head: &Head) -> bool {
-    let (scheme, token) = head.header("authorization").split_once(' ').unwrap_or_default();
+    let (scheme, token) = head
+        .header("authorization")
+        .split_once(' ')
+        .unwrap_or_default();
     scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
 }
 
@@ -171,7 +191,9 @@ fn timeout(asked: &str, most: Duration) -> Result<Duration, String> {
     }
     let asked = crate::duration::parse(asked)
         .map_err(|why| format!("invalid timeout specified in the request URL - {why}"))?;
-    Ok(asked.filter(|asked| !asked.is_zero() && *asked < most).unwrap_or(most))
+    Ok(asked
+        .filter(|asked| !asked.is_zero() && *asked < most)
+        .unwrap_or(most))
 }
 
 /// A request on its way.
@@ -186,8 +208,8 @@ struct Run {
 }
 
 impl Run {
-    async fn to_end(mut self, head: Head, accept_encoding: &str) -> Response<Body> {
-        let mut step = lifecycle::begin(head, &self.core.config, &ambient(self.not_ready()));
+    async fn drive(mut self, head: Head, accept_encoding: &str) -> Response<Body> {
+        let mut step = lifecycle::begin(&head, &self.core.config, &self.ambient());
         loop {
             let Step { audit, next } = step;
             self.core.audit.write(&audit);
@@ -200,12 +222,12 @@ impl Run {
                 Ok(event) => event,
                 Err(_) => Event::Deadline,
             };
-            step = in_flight.resume(event, &self.core.config, &ambient(self.not_ready()));
+            step = in_flight.resume(event, &self.core.config, &self.ambient());
         }
     }
 
-    fn not_ready(&self) -> bool {
-        self.stopping || self.core.store.failure().is_some()
+    fn ambient(&self) -> Ambient {
+        ambient(self.stopping, self.core.store.failure().is_some())
     }
 
     async fn perform(&mut self, effect: Effect) -> Event {
@@ -242,9 +264,19 @@ impl Run {
     }
 
     fn answer(self, response: wire::Response, accept_encoding: &str) -> Response<Body> {
-        let wire::Response { code, headers, body } = response;
+        let wire::Response {
+            code,
+            headers,
+            body,
+        } = response;
         if let Some((content_type, bytes)) = encode::body(&body) {
-            return Answer { code, headers, content_type, bytes }.into_http(accept_encoding);
+            return Answer {
+                code,
+                headers,
+                content_type,
+                bytes,
+            }
+            .into_http(accept_encoding);
         }
         match body {
             wire::Body::Watch(watch) => {
@@ -254,7 +286,13 @@ impl Run {
             _ => {
                 let content_type = "text/plain; version=0.0.4; charset=utf-8".to_owned();
                 let bytes = self.core.metrics_text();
-                Answer { code, headers, content_type, bytes }.into_http(accept_encoding)
+                Answer {
+                    code,
+                    headers,
+                    content_type,
+                    bytes,
+                }
+                .into_http(accept_encoding)
             }
         }
     }
@@ -274,6 +312,9 @@ mod tests {
         assert_eq!(timeout("2h", most), Ok(most));
         assert_eq!(timeout("-5s", most), Ok(most));
         let why = timeout("soon", most).unwrap_err();
-        assert_eq!(why, "invalid timeout specified in the request URL - time: invalid duration \"soon\"");
+        assert_eq!(
+            why,
+            "invalid timeout specified in the request URL - time: invalid duration \"soon\""
+        );
     }
 }

@@ -3,9 +3,7 @@
 use crate::{
     decode::Peer,
     drive,
-    limits::{
-        CONNECTIONS, HANDSHAKE, HEAD, HEAD_BYTES, HTTP2_PING, HTTP2_STREAMS, STALLED_WRITE,
-    },
+    limits::{CONNECTIONS, HANDSHAKE, HEAD, HEAD_BYTES, HTTP2_PING, HTTP2_STREAMS, STALLED_WRITE},
     server::Core,
     stall::Stall,
     tls::Tls,
@@ -42,7 +40,7 @@ pub(crate) async fn serve(
         while connections.try_join_next().is_some() {}
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
-            _ = closing.wait_for(|closing| *closing) => break,
+            () = told(&mut closing) => break,
         };
         let (stream, address) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -54,7 +52,7 @@ pub(crate) async fn serve(
                     continue;
                 }
             },
-            _ = closing.wait_for(|closing| *closing) => break,
+            () = told(&mut closing) => break,
         };
         let (core, tls, closing) = (Arc::clone(&core), tls.clone(), closing.clone());
         connections.spawn(async move {
@@ -67,9 +65,18 @@ pub(crate) async fn serve(
     drop(listener);
     let drained = async { while connections.join_next().await.is_some() {} };
     if timeout(patience, drained).await.is_err() {
-        tracing::warn!(left = connections.len(), "connections are cut: they did not end in time");
+        tracing::warn!(
+            left = connections.len(),
+            "connections are cut: they did not end in time"
+        );
         connections.shutdown().await;
     }
+}
+
+/// Returns when the server is closing.
+async fn told(closing: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the server.
+    let _ = closing.wait_for(|closing| *closing).await;
 }
 
 async fn connection(
@@ -83,12 +90,15 @@ async fn connection(
     let handshake = timeout(HANDSHAKE, tls.acceptor.accept(stream));
     let stream = tokio::select! {
         stream = handshake => stream.map_err(io::Error::from)??,
-        _ = closing.wait_for(|closing| *closing) => return Ok(()),
+        () = told(&mut closing) => return Ok(()),
     };
     let (_, session) = stream.get_ref();
     let is_http2 = session.alpn_protocol() == Some(b"h2");
     let certificate = tls.shown(session.peer_certificates());
-    let peer = Arc::new(Peer { address, certificate });
+    let peer = Arc::new(Peer {
+        address,
+        certificate,
+    });
     let io = TokioIo::new(Stall::new(stream, STALLED_WRITE));
     if is_http2 {
         speak_http2(core, peer, io, closing).await?;
@@ -117,7 +127,7 @@ async fn speak_http1<I: Read + Write + Unpin + Send + 'static>(
     );
     tokio::select! {
         ended = connection.as_mut() => return ended,
-        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+        () = told(&mut closing) => connection.as_mut().graceful_shutdown(),
     }
     connection.await
 }
@@ -144,7 +154,7 @@ async fn speak_http2<I: Read + Write + Unpin + Send + 'static>(
     );
     tokio::select! {
         ended = connection.as_mut() => return ended,
-        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+        () = told(&mut closing) => connection.as_mut().graceful_shutdown(),
     }
     connection.await
 }

@@ -8,7 +8,7 @@ use model::{
 use std::{
     collections::BTreeMap,
     fs,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -77,15 +77,19 @@ impl Default for Options {
             min_request_timeout: Duration::from_secs(1800),
             shutdown_delay: Duration::ZERO,
             drain: DRAIN,
-            service_addresses: AddressRange { network: 0x0a00_0000, prefix_length: 24 },
+            service_addresses: AddressRange {
+                network: 0x0a00_0000,
+                prefix_length: 24,
+            },
             audit: AuditLog::None,
         }
     }
 }
 
 impl Options {
-    /// What the core is told.
-    pub(crate) fn config(&self) -> Config {
+    /// What the core of a server that listens at `address` is told.
+    pub(crate) fn config(&self, address: SocketAddr) -> Config {
+        let advertised = self.advertise_address.unwrap_or(address.ip());
         Config {
             resources: Resources::built_in(),
             authentication: Authentication {
@@ -94,6 +98,7 @@ impl Options {
             },
             authorization: self.authorization.clone(),
             service_addresses: self.service_addresses,
+            advertised: SocketAddr::new(advertised, address.port()).to_string(),
             ..Config::permissive()
         }
     }
@@ -114,15 +119,20 @@ pub fn read_tokens(path: &Path) -> Result<BTreeMap<String, User>, StartError> {
         let wrong = |why: &str| StartError::at(path, format!("line {}: {why}", number + 1));
         let columns = columns(line).ok_or_else(|| wrong("a quote is not closed"))?;
         let [token, name, uid, rest @ ..] = columns.as_slice() else {
-            return Err(wrong("it needs at least three columns: token, user name, user uid"));
+            return Err(wrong(
+                "it needs at least three columns: token, user name, user uid",
+            ));
         };
         if token.is_empty() {
             tracing::warn!(file = %path.display(), line = number + 1, "an empty token is passed over");
             continue;
         }
         let groups = rest.first().map(String::as_str).unwrap_or_default();
-        let mut groups: Vec<String> =
-            groups.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect();
+        let mut groups: Vec<String> = groups
+            .split(',')
+            .filter(|group| !group.is_empty())
+            .map(str::to_owned)
+            .collect();
         groups.sort();
         let user = User {
             name: name.clone(),
@@ -180,7 +190,11 @@ mod tests {
     fn token_files_are_read_as_kube_apiserver_reads_them() {
         let directory = TemporaryDirectory::new();
         let path = directory.path().join("tokens.csv");
-        fs::write(&path, "t1,alice,1,\"b,a\"\n\nt2, bob,2\nt3,carol,3,g,ignored\n,nobody,4\n").unwrap();
+        fs::write(
+            &path,
+            "t1,alice,1,\"b,a\"\n\nt2, bob,2\nt3,carol,3,g,ignored\n,nobody,4\n",
+        )
+        .unwrap();
         let tokens = read_tokens(&path).unwrap();
         assert_eq!(tokens["t1"].groups, ["a", "b"]);
         assert_eq!(tokens["t2"].name, "bob");
@@ -188,12 +202,18 @@ mod tests {
         assert_eq!(tokens.len(), 3);
         fs::write(&path, "t1,alice\n").unwrap();
         let why = read_tokens(&path).unwrap_err().0;
-        assert!(why.contains("line 1: it needs at least three columns"), "{why}");
+        assert!(
+            why.contains("line 1: it needs at least three columns"),
+            "{why}"
+        );
     }
 
     #[test]
     fn quoted_columns() {
-        assert_eq!(columns("a,\"b \"\"c\"\", d\",").unwrap(), ["a", "b \"c\", d", ""]);
+        assert_eq!(
+            columns("a,\"b \"\"c\"\", d\",").unwrap(),
+            ["a", "b \"c\", d", ""]
+        );
         assert_eq!(columns("\"a"), None);
     }
 }

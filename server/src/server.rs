@@ -65,7 +65,10 @@ impl Core {
             .into_iter()
             .filter_map(|(prefix, name)| {
                 let keys = KeyRange::prefix(prefix.as_bytes());
-                let counted = store.range(&Range { count_only: true, ..Range::newest(keys) });
+                let counted = store.range(&Range {
+                    count_only: true,
+                    ..Range::newest(keys)
+                });
                 Some((name, counted.ok()?.count))
             })
             .collect();
@@ -105,8 +108,11 @@ impl Server {
     /// before anything is written.
     pub async fn start(options: Options) -> Result<Running, StartError> {
         let own_serving = options.serving.as_ref().map(read_identity).transpose()?;
-        let more_authorities =
-            options.client_authorities.as_deref().map(read_authorities).transpose()?;
+        let more_authorities = options
+            .client_authorities
+            .as_deref()
+            .map(read_authorities)
+            .transpose()?;
         let address = SocketAddr::new(options.bind_address, options.port);
         let listener = TcpListener::bind(address)
             .await
@@ -114,15 +120,20 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|why| StartError(format!("cannot listen on {address}: {why}")))?;
-        let directory = options.data_directory.as_deref().map(|data| data.join("store"));
+        let directory = options
+            .data_directory
+            .as_deref()
+            .map(|data| data.join("store"));
         let store = Embedded::open(directory.as_deref())?;
         let audit = Audit::open(&options.audit)?;
         let made = Certificates::load(options.certificate_directory.as_deref(), &names(&options))?;
-        let authorities: Vec<&str> =
-            [Some(made.authority.certificate.as_str()), more_authorities.as_deref()]
-                .into_iter()
-                .flatten()
-                .collect();
+        let authorities: Vec<&str> = [
+            Some(made.authority.certificate.as_str()),
+            more_authorities.as_deref(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         let tls = Tls::new(own_serving.as_ref().unwrap_or(&made.serving), &authorities)?;
         let authority = own_serving.map_or(made.authority.certificate, |own| own.certificate);
         let url = format!("https://{}", reachable(address));
@@ -134,7 +145,7 @@ impl Server {
             (most > 0).then(|| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
         };
         let core = Arc::new(Core {
-            config: options.config(),
+            config: options.config(address),
             store,
             metrics: Metrics::new(),
             audit,
@@ -234,7 +245,8 @@ fn names(options: &Options) -> BTreeSet<String> {
         [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].into();
     addresses.extend(options.advertise_address);
     addresses.extend(Some(options.bind_address).filter(|address| !address.is_unspecified()));
-    addresses.extend(options.service_addresses.address(1).map(IpAddr::from));
+    // The first address is that of the Service `kubernetes`.
+    addresses.insert(Ipv4Addr::from(options.service_addresses.network + 1).into());
     names.extend(addresses.iter().map(IpAddr::to_string));
     names.extend(hostname());
     names
@@ -260,7 +272,10 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 fn read_identity((certificate, key): &(PathBuf, PathBuf)) -> Result<Identity, StartError> {
     let read = |path: &Path| fs::read_to_string(path).map_err(|why| StartError::at(path, why));
-    let identity = Identity { certificate: read(certificate)?, key: read(key)? };
+    let identity = Identity {
+        certificate: read(certificate)?,
+        key: read(key)?,
+    };
     certificates(&identity.certificate).map_err(|why| StartError::at(certificate, why))?;
     Tls::new(&identity, &[&identity.certificate])
         .map_err(|why| StartError::at(certificate, why))?;
