@@ -5,6 +5,7 @@ use crate::{
     etcd::{Key, Revision},
     map::Map,
     object::Object,
+    selector::{FieldSelector, LabelSelector},
 };
 use alloc::{string::String, vec::Vec};
 use core::{fmt, ops::Bound};
@@ -24,8 +25,8 @@ pub enum Filter {
     /// All.
     #[default]
     Everything,
-    /// Those with this label.
-    Label(String, String),
+    /// Those that both selectors take.
+    Selected(LabelSelector, FieldSelector),
 }
 
 impl Filter {
@@ -34,7 +35,9 @@ impl Filter {
     pub fn matches(&self, object: &Object) -> bool {
         match self {
             Filter::Everything => true,
-            Filter::Label(name, value) => object.meta().labels.get(name) == Some(value),
+            Filter::Selected(labels, fields) => {
+                labels.matches(&object.meta().labels) && fields.matches(object.meta())
+            }
         }
     }
 }
