@@ -5,10 +5,12 @@ use crate::{
     cache,
     frozen::Frozen,
     object::Object,
+    openapi,
     resource::Resource,
     table::{Form, IncludeObject},
 };
-use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
+use serde_json::Value;
 
 /// A request without its body: that is only read when the request has been authorized
 /// ([`crate::lifecycle::Effect::Body`]).
@@ -108,6 +110,8 @@ pub enum Body {
     Watch(Box<Watch>),
     /// `/metrics`: the driver has the figures.
     Metrics,
+    /// An OpenAPI document: the driver makes it once ([`openapi::Name::document`]) and keeps it.
+    OpenApi(openapi::Name),
 }
 
 /// A list, before it is encoded.
@@ -121,6 +125,36 @@ pub struct List {
     pub metadata: String,
     /// The objects.
     pub items: Vec<Object>,
+}
+
+impl List {
+    /// The encoded list. The items are copied, never parsed.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let size: usize = self
+            .items
+            .iter()
+            .map(|item| item.frozen().bytes().len() + 32)
+            .sum();
+        let mut out = Vec::with_capacity(size + 256);
+        out.extend_from_slice(
+            format!(
+                "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{},\"items\":[",
+                Value::from(self.kind.as_str()),
+                Value::from(self.api_version.as_str()),
+                self.metadata
+            )
+            .as_bytes(),
+        );
+        for (index, item) in self.items.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            item.write_untyped(&mut out);
+        }
+        out.extend_from_slice(b"]}");
+        out
+    }
 }
 
 /// A watch that has been granted: where it stands, and how its events are written.

@@ -42,7 +42,11 @@ impl Live {
             ..Options::default()
         };
         let server = runtime.block_on(Server::start(options)).expect("a server");
-        Live { server: Some(server), runtime, directory }
+        Live {
+            server: Some(server),
+            runtime,
+            directory,
+        }
     }
 
     /// Where it listens.
@@ -117,7 +121,10 @@ pub async fn eventually<T, F: Future<Output = Option<T>>>(
         if let Some(found) = look().await {
             return found;
         }
-        assert!(tokio::time::Instant::now() < end, "{what}: not within {PATIENCE:?}");
+        assert!(
+            tokio::time::Instant::now() < end,
+            "{what}: not within {PATIENCE:?}"
+        );
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }

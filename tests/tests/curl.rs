@@ -32,7 +32,11 @@ fn ask(live: &Live, arguments: &[&str], path: &str) -> (u16, String) {
         }
         Err(why) => panic!("cannot run `curl`: {why}"),
     };
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
     let (body, code) = text.rsplit_once('\n').unwrap();
     (code.parse().unwrap(), body.to_owned())
@@ -40,7 +44,10 @@ fn ask(live: &Live, arguments: &[&str], path: &str) -> (u16, String) {
 
 fn ask_json(live: &Live, arguments: &[&str], path: &str) -> (u16, Value) {
     let (code, body) = ask(live, arguments, path);
-    (code, serde_json::from_str(&body).unwrap_or_else(|why| panic!("{why}: {body}")))
+    (
+        code,
+        serde_json::from_str(&body).unwrap_or_else(|why| panic!("{why}: {body}")),
+    )
 }
 
 const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
@@ -54,7 +61,11 @@ fn health_and_version() {
     let (code, version) = ask_json(&live, &[], "/version");
     assert_eq!((code, &version["minor"]), (200, &"36".into()));
     for http in ["--http1.1", "--http2"] {
-        assert_eq!(ask(&live, &[http], "/healthz"), (200, "ok".into()), "{http}");
+        assert_eq!(
+            ask(&live, &[http], "/healthz"),
+            (200, "ok".into()),
+            "{http}"
+        );
     }
 }
 
@@ -63,7 +74,12 @@ fn a_config_map_is_created_listed_watched_and_deleted() {
     let live = Live::start();
     let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"},
         "data": {"k": "1"}});
-    let post = ["--header", "Content-Type: application/json", "--data", &body.to_string()];
+    let post = [
+        "--header",
+        "Content-Type: application/json",
+        "--data",
+        &body.to_string(),
+    ];
     let (code, created) = ask_json(&live, &post, CONFIG_MAPS);
     assert_eq!((code, &created["metadata"]["name"]), (201, &"a".into()));
     let version = created["metadata"]["resourceVersion"].as_str().unwrap();
@@ -72,11 +88,22 @@ fn a_config_map_is_created_listed_watched_and_deleted() {
     assert_eq!(list["items"][0]["data"], json!({"k": "1"}));
 
     let watch = format!("{CONFIG_MAPS}?watch=true&resourceVersion={version}");
-    let mut watching =
-        live.run(async { curl(&live, &[], &watch).stdout(std::process::Stdio::piped()).spawn() }).unwrap();
+    let mut watching = live
+        .run(async {
+            curl(&live, &[], &watch)
+                .stdout(std::process::Stdio::piped())
+                .spawn()
+        })
+        .unwrap();
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
-    let patch = ["--request", "PATCH", "--header", "Content-Type: application/merge-patch+json",
-        "--data", r#"{"data":{"k":"2"}}"#];
+    let patch = [
+        "--request",
+        "PATCH",
+        "--header",
+        "Content-Type: application/merge-patch+json",
+        "--data",
+        r#"{"data":{"k":"2"}}"#,
+    ];
     let path = format!("{CONFIG_MAPS}/a");
     assert_eq!(ask_json(&live, &patch, &path).1["data"], json!({"k": "2"}));
     let (code, deleted) = ask_json(&live, &["--request", "DELETE"], &path);
@@ -84,7 +111,10 @@ fn a_config_map_is_created_listed_watched_and_deleted() {
     for kind in ["MODIFIED", "DELETED"] {
         let line = live.run(lines.next_line()).unwrap().unwrap();
         let event: Value = serde_json::from_str(&line).unwrap();
-        assert_eq!((&event["type"], &event["object"]["data"]), (&kind.into(), &json!({"k": "2"})));
+        assert_eq!(
+            (&event["type"], &event["object"]["data"]),
+            (&kind.into(), &json!({"k": "2"}))
+        );
     }
     let (code, status) = ask_json(&live, &[], &path);
     assert_eq!((code, &status["reason"]), (404, &"NotFound".into()));

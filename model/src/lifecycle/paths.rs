@@ -10,6 +10,7 @@ use crate::{
     ambient::Ambient,
     config::Config,
     discovery::{self, Aggregated},
+    openapi,
     status::Refusal,
     wire::{Body, Head, Response},
 };
@@ -44,6 +45,9 @@ pub fn answer(
     }
     let trimmed = path.trim_end_matches('/');
     let segments: Vec<&str> = trimmed.split('/').skip(1).collect();
+    if let ["openapi", rest @ ..] = segments.as_slice() {
+        return described(rest, head, config);
+    }
     let accept = head.header("accept");
     let document = match segments.as_slice() {
         [] => Some(discovery::root_paths(&config.resources, &OTHERS)),
@@ -84,6 +88,21 @@ pub fn answer(
     }
     context.accepted = negotiate::negotiate(accept, Offer::Document)?;
     Ok(respond::plain(&context.accepted, 200, &document))
+}
+
+fn described(rest: &[&str], head: &Head, config: &Config) -> Result<Response, Refusal> {
+    let Some(name) = openapi::Name::at(rest, &config.resources) else {
+        return Ok(respond::text(404, "text/plain; charset=utf-8", ""));
+    };
+    if !matches!(head.method.as_str(), "GET" | "HEAD") {
+        return Err(method_not_allowed());
+    }
+    negotiate::negotiate(head.header("accept"), Offer::Document)?;
+    Ok(Response {
+        code: 200,
+        headers: Vec::new(),
+        body: Body::OpenApi(name),
+    })
 }
 
 /// `/api` and `/apis` as one document with everything, when the client asks for it before it asks

@@ -22,6 +22,55 @@ use alloc::{
 use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
+/// One of the documents.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Name {
+    /// `/openapi/v2`
+    V2,
+    /// `/openapi/v3`
+    Index,
+    /// `/openapi/v3/apis/GROUP/VERSION`
+    V3 {
+        /// The group; empty for the core group.
+        group: String,
+        /// The version.
+        version: String,
+    },
+}
+
+impl Name {
+    /// The document at `/openapi/…`; `rest` are the path's segments behind the first. `None` when
+    /// there is none.
+    #[must_use]
+    pub fn at(rest: &[&str], resources: &Resources) -> Option<Name> {
+        let (group, version) = match rest {
+            ["v2"] => return Some(Name::V2),
+            ["v3"] => return Some(Name::Index),
+            ["v3", "api", version] => ("", *version),
+            ["v3", "apis", group, version] => (*group, *version),
+            _ => return None,
+        };
+        let mut all = resources.iter();
+        let served = all.any(|it| it.group == group && it.version == version);
+        served.then(|| Name::V3 {
+            group: group.into(),
+            version: version.into(),
+        })
+    }
+
+    /// Makes the document. They are large and always the same: a driver makes each once.
+    #[must_use]
+    pub fn document(&self, types: &Types, resources: &Resources) -> Value {
+        match self {
+            Name::V2 => document(types, resources),
+            Name::Index => index(resources),
+            Name::V3 { group, version } => {
+                version_document(types, resources, group, version).unwrap_or_default()
+            }
+        }
+    }
+}
+
 /// The two forms of a description.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Dialect {

@@ -27,7 +27,9 @@ pub async fn client_through(live: &Live, proxy: &Proxy) -> Client {
 async fn config(live: &Live) -> Config {
     let kubeconfig = Kubeconfig::read_from(live.kubeconfig()).unwrap();
     let options = KubeConfigOptions::default();
-    Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap()
+    Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap()
 }
 
 /// Passes bytes on between clients and the server until it cuts the connections.

@@ -57,19 +57,44 @@ fn reflectors_equal_a_list_after_ten_thousand_random_changes() {
         let labelled = || watcher::Config::default().labels("side=left");
         let reflectors = [
             ("by lists", "", reflect(&client, watcher::Config::default())),
-            ("by pages", "", reflect(&client, watcher::Config::default().page_size(50))),
-            ("by streams", "", reflect(&client, watcher::Config::default().streaming_lists())),
-            ("by lists, cut off", "", reflect(&cut, watcher::Config::default())),
-            ("by streams, cut off", "", reflect(&cut, watcher::Config::default().streaming_lists())),
-            ("a selection by lists", "side=left", reflect(&client, labelled())),
-            ("a selection by streams", "side=left", reflect(&cut, labelled().streaming_lists())),
+            (
+                "by pages",
+                "",
+                reflect(&client, watcher::Config::default().page_size(50)),
+            ),
+            (
+                "by streams",
+                "",
+                reflect(&client, watcher::Config::default().streaming_lists()),
+            ),
+            (
+                "by lists, cut off",
+                "",
+                reflect(&cut, watcher::Config::default()),
+            ),
+            (
+                "by streams, cut off",
+                "",
+                reflect(&cut, watcher::Config::default().streaming_lists()),
+            ),
+            (
+                "a selection by lists",
+                "side=left",
+                reflect(&client, labelled()),
+            ),
+            (
+                "a selection by streams",
+                "side=left",
+                reflect(&cut, labelled().streaming_lists()),
+            ),
         ];
         let made = Arc::new(AtomicU64::new(0));
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| tokio::spawn(write(client.clone(), writer, Arc::clone(&made))))
             .collect();
         for cuts in 1..CHANGES / BETWEEN_CUTS {
-            let reached = || async { (made.load(Ordering::Relaxed) >= cuts * BETWEEN_CUTS).then_some(()) };
+            let reached =
+                || async { (made.load(Ordering::Relaxed) >= cuts * BETWEEN_CUTS).then_some(()) };
             eventually("the writers make changes", reached).await;
             proxy.cut();
         }
@@ -80,7 +105,10 @@ fn reflectors_equal_a_list_after_ten_thousand_random_changes() {
 
         let api: Api<ConfigMap> = Api::default_namespaced(client);
         for (name, selector, store) in &reflectors {
-            let listed = api.list(&ListParams::default().labels(selector)).await.unwrap();
+            let listed = api
+                .list(&ListParams::default().labels(selector))
+                .await
+                .unwrap();
             let listed = contents(&listed.items);
             assert!(!listed.is_empty());
             let equal = || async {
@@ -109,7 +137,11 @@ async fn write(client: Client, writer: u64, made: Arc<AtomicU64>) {
     for change in 0..CHANGES / WRITERS {
         let index = numbers.below(NAMES);
         let name = format!("w{writer}-{index}");
-        let side = if numbers.below(2) == 0 { "left" } else { "right" };
+        let side = if numbers.below(2) == 0 {
+            "left"
+        } else {
+            "right"
+        };
         let fresh = json!({"metadata": {"name": name, "labels": {"side": side}},
             "data": {"k": change.to_string()}});
         match (live.remove(&index), numbers.below(4)) {
@@ -123,12 +155,18 @@ async fn write(client: Client, writer: u64, made: Arc<AtomicU64>) {
             }
             (Some(mut object), 1) => {
                 object.metadata.labels = Some([("side".to_owned(), side.to_owned())].into());
-                let replaced = api.replace(&name, &PostParams::default(), &object).await.unwrap();
+                let replaced = api
+                    .replace(&name, &PostParams::default(), &object)
+                    .await
+                    .unwrap();
                 live.insert(index, replaced);
             }
             (Some(_), _) => {
                 let params = PatchParams::default();
-                let patched = api.patch(&name, &params, &Patch::Merge(fresh)).await.unwrap();
+                let patched = api
+                    .patch(&name, &params, &Patch::Merge(fresh))
+                    .await
+                    .unwrap();
                 live.insert(index, patched);
             }
         }

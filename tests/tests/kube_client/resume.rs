@@ -43,7 +43,10 @@ fn each_change_is_seen_once_although_the_watch_is_cut(config: watcher::Config) {
         let direct: Api<ConfigMap> = Api::default_namespaced(client(&live).await);
         let create = async |name: &str| {
             let object = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
-            direct.create(&PostParams::default(), &object).await.unwrap();
+            direct
+                .create(&PostParams::default(), &object)
+                .await
+                .unwrap();
         };
         create("a").await;
         let proxy = Proxy::start(&live).await;

@@ -31,16 +31,24 @@ fn a_finalizer_holds_an_object_and_wait_sees_it_go() {
     };
     kubectl.ok(&finalizers(r#"["example.com/hold"]"#));
     let deleted = kubectl.ok("delete cm held --wait=false");
-    assert!(deleted.starts_with("configmap \"held\" deleted"), "{deleted}");
-    assert_ne!(kubectl.value("cm held", "{.metadata.deletionTimestamp}"), "");
+    assert!(
+        deleted.starts_with("configmap \"held\" deleted"),
+        "{deleted}"
+    );
+    assert_ne!(
+        kubectl.value("cm held", "{.metadata.deletionTimestamp}"),
+        ""
+    );
     let refused = kubectl.fails(&finalizers(r#"["example.com/hold","example.com/more"]"#));
     assert!(
         refused.contains("no new finalizers can be added if the object is being deleted"),
         "{refused}"
     );
 
-    let mut wait =
-        kubectl.background(&format!("wait --for=delete cm/held -v=6 --timeout={}", patience()));
+    let mut wait = kubectl.background(&format!(
+        "wait --for=delete cm/held -v=6 --timeout={}",
+        patience()
+    ));
     wait.watches();
     kubectl.ok(&finalizers("null"));
     wait.succeeds();
@@ -62,16 +70,23 @@ fn wait_for_a_value_and_for_a_condition() {
     assert_eq!(color.prints(|_| true), "configmap/settings condition met");
     color.succeeds();
 
-    let mut ready =
-        kubectl.background(&format!("wait node/worker-1 --for=condition=Ready -v=6 {limit}"));
+    let mut ready = kubectl.background(&format!(
+        "wait node/worker-1 --for=condition=Ready -v=6 {limit}"
+    ));
     ready.watches();
     let condition = r#"{"status":{"conditions":[{"type":"Ready","status":"True"}]}}"#;
-    kubectl.ok(&format!("patch node worker-1 --subresource=status -p '{condition}'"));
+    kubectl.ok(&format!(
+        "patch node worker-1 --subresource=status -p '{condition}'"
+    ));
     assert_eq!(ready.prints(|_| true), "node/worker-1 condition met");
     ready.succeeds();
 
-    let late = kubectl.fails("wait -n shop cm/settings '--for=jsonpath={.data.color}=none' --timeout=1s");
-    assert!(late.contains("timed out waiting for the condition"), "{late}");
+    let late =
+        kubectl.fails("wait -n shop cm/settings '--for=jsonpath={.data.color}=none' --timeout=1s");
+    assert!(
+        late.contains("timed out waiting for the condition"),
+        "{late}"
+    );
 }
 
 #[test]
@@ -79,9 +94,14 @@ fn cascades_leave_the_work_to_the_garbage_collector() {
     let kubectl = Kubectl::with_shop();
     for (mode, finalizer) in [("foreground", "foregroundDeletion"), ("orphan", "orphan")] {
         kubectl.ok(&format!("create deploy {mode} --image=i"));
-        kubectl.ok(&format!("delete deploy {mode} --cascade={mode} --wait=false"));
+        kubectl.ok(&format!(
+            "delete deploy {mode} --cascade={mode} --wait=false"
+        ));
         let path = "{.metadata.finalizers}";
-        assert_eq!(kubectl.value(&format!("deploy {mode}"), path), format!("[\"{finalizer}\"]"));
+        assert_eq!(
+            kubectl.value(&format!("deploy {mode}"), path),
+            format!("[\"{finalizer}\"]")
+        );
         let none = r#"{"metadata":{"finalizers":null}}"#;
         kubectl.ok(&format!("patch deploy {mode} --type merge -p '{none}'"));
         assert_eq!(
@@ -102,7 +122,10 @@ fn pods_go_at_once_when_no_kubelet_has_them_or_when_forced() {
         "spec":{"nodeName":"worker-1","containers":[{"name":"c","image":"i"}]}}"#;
     kubectl.ok_with_input("create -f -", pod);
     kubectl.ok("delete pod p --wait=false --grace-period=7");
-    assert_eq!(kubectl.value("pod p", "{.metadata.deletionGracePeriodSeconds}"), "7");
+    assert_eq!(
+        kubectl.value("pod p", "{.metadata.deletionGracePeriodSeconds}"),
+        "7"
+    );
     let row = kubectl.ok("get pod p --no-headers");
     assert!(row.contains(" Terminating "), "{row}");
     kubectl.ok("delete pod p --grace-period=0 --force");

@@ -13,7 +13,9 @@ fn rows(table: &str) -> Vec<Vec<String>> {
             let mut row: Vec<String> = cells(line).into_iter().map(str::to_owned).collect();
             if let Some(age) = age {
                 let cell = row.remove(age);
-                let seconds = cell.strip_suffix('s').and_then(|number| number.parse::<u32>().ok());
+                let seconds = cell
+                    .strip_suffix('s')
+                    .and_then(|number| number.parse::<u32>().ok());
                 assert!(cell == "AGE" || seconds.is_some(), "{table}");
             }
             row
@@ -27,7 +29,10 @@ fn tables() {
     for (command, expected) in [
         ("get cm settings", vec!["NAME DATA", "settings 2"]),
         ("get secret", vec!["NAME TYPE DATA", "login Opaque 1"]),
-        ("get deploy", vec!["NAME READY UP-TO-DATE AVAILABLE", "web 0/3 0 0"]),
+        (
+            "get deploy",
+            vec!["NAME READY UP-TO-DATE AVAILABLE", "web 0/3 0 0"],
+        ),
         (
             "get deploy -o wide",
             vec![
@@ -35,16 +40,31 @@ fn tables() {
                 "web 0/3 0 0 nginx nginx:1.27 app=web",
             ],
         ),
-        ("get pods", vec!["NAME READY STATUS RESTARTS", "single 0/1 Pending 0"]),
+        (
+            "get pods",
+            vec!["NAME READY STATUS RESTARTS", "single 0/1 Pending 0"],
+        ),
         ("get ns shop", vec!["NAME STATUS", "shop Active"]),
-        ("get node", vec!["NAME STATUS ROLES VERSION", "worker-1 Unknown worker"]),
+        (
+            "get node",
+            vec!["NAME STATUS ROLES VERSION", "worker-1 Unknown worker"],
+        ),
         ("get cm --no-headers", vec!["settings 2"]),
-        ("get ns shop --show-labels", vec![
-            "NAME STATUS LABELS",
-            "shop Active kubernetes.io/metadata.name=shop,team=red",
-        ]),
-        ("get ns shop -L team", vec!["NAME STATUS TEAM", "shop Active red"]),
-        ("get pod,deploy -o name", vec!["pod/single", "deployment.apps/web"]),
+        (
+            "get ns shop --show-labels",
+            vec![
+                "NAME STATUS LABELS",
+                "shop Active kubernetes.io/metadata.name=shop,team=red",
+            ],
+        ),
+        (
+            "get ns shop -L team",
+            vec!["NAME STATUS TEAM", "shop Active red"],
+        ),
+        (
+            "get pod,deploy -o name",
+            vec!["pod/single", "deployment.apps/web"],
+        ),
     ] {
         // Without a header the age can't be told from the rest.
         let table = kubectl.ok(&format!("{command} -n shop"));
@@ -56,11 +76,17 @@ fn tables() {
         assert_eq!(shown, expected, "{command}");
     }
     let service = rows(&kubectl.ok("get svc web -n shop -o wide"));
-    assert_eq!(service[0].join(" "), "NAME TYPE CLUSTER-IP EXTERNAL-IP PORT(S) SELECTOR");
+    assert_eq!(
+        service[0].join(" "),
+        "NAME TYPE CLUSTER-IP EXTERNAL-IP PORT(S) SELECTOR"
+    );
     let [name, kind, _, external, ports, selector] = &service[1][..] else {
         panic!("{service:?}");
     };
-    assert_eq!([name, kind, external, ports, selector], ["web", "ClusterIP", "<none>", "80/TCP", "app=web"]);
+    assert_eq!(
+        [name, kind, external, ports, selector],
+        ["web", "ClusterIP", "<none>", "80/TCP", "app=web"]
+    );
 }
 
 #[test]
@@ -68,19 +94,34 @@ fn documents_names_and_paths() {
     let kubectl = Kubectl::with_shop();
     let object: Value =
         serde_json::from_str(&kubectl.ok("get cm settings -n shop -o json")).unwrap();
-    assert_eq!((&object["kind"], &object["apiVersion"]), (&"ConfigMap".into(), &"v1".into()));
-    assert_eq!(object["data"], serde_json::json!({"color": "blue", "size": "3"}));
+    assert_eq!(
+        (&object["kind"], &object["apiVersion"]),
+        (&"ConfigMap".into(), &"v1".into())
+    );
+    assert_eq!(
+        object["data"],
+        serde_json::json!({"color": "blue", "size": "3"})
+    );
     let yaml = kubectl.ok("get cm settings -n shop -o yaml");
-    assert!(yaml.starts_with("apiVersion: v1\ndata:\n  color: blue\n  size: \"3\"\nkind: ConfigMap\n"), "{yaml}");
+    assert!(
+        yaml.starts_with("apiVersion: v1\ndata:\n  color: blue\n  size: \"3\"\nkind: ConfigMap\n"),
+        "{yaml}"
+    );
     let list: Value = serde_json::from_str(&kubectl.ok("get cm -n shop -o json")).unwrap();
-    assert_eq!((&list["kind"], &list["items"][0]["kind"]), (&"List".into(), &"ConfigMap".into()));
+    assert_eq!(
+        (&list["kind"], &list["items"][0]["kind"]),
+        (&"List".into(), &"ConfigMap".into())
+    );
     assert_eq!(kubectl.ok("get cm -n shop -o name"), "configmap/settings\n");
     assert_eq!(
-        kubectl.ok("get deploy web -n shop -o 'jsonpath={.spec.template.spec.containers[*].image}'"),
+        kubectl
+            .ok("get deploy web -n shop -o 'jsonpath={.spec.template.spec.containers[*].image}'"),
         "nginx:1.27"
     );
     assert_eq!(
-        kubectl.ok("get deploy -n shop --no-headers -o custom-columns=N:.metadata.name,R:.spec.replicas"),
+        kubectl.ok(
+            "get deploy -n shop --no-headers -o custom-columns=N:.metadata.name,R:.spec.replicas"
+        ),
         "web   3\n"
     );
     assert_eq!(
@@ -92,13 +133,20 @@ fn documents_names_and_paths() {
         "error: the server doesn't have a resource type \"nonsense\"\n"
     );
     let empty = kubectl.run("get secret -n default", "");
-    assert_eq!((empty.stdout.as_str(), empty.stderr.as_str()), ("", "No resources found in default namespace.\n"));
+    assert_eq!(
+        (empty.stdout.as_str(), empty.stderr.as_str()),
+        ("", "No resources found in default namespace.\n")
+    );
 }
 
 #[test]
 fn selectors() {
     let kubectl = Kubectl::new();
-    for (name, labels) in [("a", "tier=front,env=dev"), ("b", "tier=back,env=dev"), ("c", "tier=back")] {
+    for (name, labels) in [
+        ("a", "tier=front,env=dev"),
+        ("b", "tier=back,env=dev"),
+        ("c", "tier=back"),
+    ] {
         kubectl.ok(&format!("create cm {name}"));
         kubectl.ok(&format!("label cm {name} {}", labels.replace(',', " ")));
     }
@@ -110,7 +158,11 @@ fn selectors() {
         ("--field-selector metadata.name!=b -l env", "configmap/a\n"),
         ("-l tier=none", ""),
     ] {
-        assert_eq!(kubectl.ok(&format!("get cm -o name {selector}")), expected, "{selector}");
+        assert_eq!(
+            kubectl.ok(&format!("get cm -o name {selector}")),
+            expected,
+            "{selector}"
+        );
     }
     let pod = r#"{"apiVersion":"v1","kind":"Pod","metadata":{"name":"p"},
         "spec":{"nodeName":"n","containers":[{"name":"c","image":"i"}]}}"#;
@@ -120,10 +172,16 @@ fn selectors() {
         ("spec.nodeName=m", ""),
         ("status.phase=Pending,spec.restartPolicy=Always", "pod/p\n"),
     ] {
-        assert_eq!(kubectl.ok(&format!("get pod -o name --field-selector {selector}")), expected);
+        assert_eq!(
+            kubectl.ok(&format!("get pod -o name --field-selector {selector}")),
+            expected
+        );
     }
     let refused = kubectl.fails("get pod --field-selector spec.nonsense=x");
-    assert!(refused.contains("field label not supported: spec.nonsense"), "{refused}");
+    assert!(
+        refused.contains("field label not supported: spec.nonsense"),
+        "{refused}"
+    );
     let refused = kubectl.fails("get pod -l 'a in (b'");
     assert!(refused.contains("unable to parse requirement"), "{refused}");
 }
@@ -139,7 +197,10 @@ fn all_namespaces_and_chunks() {
     };
     let items: Vec<String> = (0..25).map(item).collect();
     kubectl.ok("create ns odd");
-    let list = format!(r#"{{"apiVersion":"v1","kind":"List","items":[{}]}}"#, items.join(","));
+    let list = format!(
+        r#"{{"apiVersion":"v1","kind":"List","items":[{}]}}"#,
+        items.join(",")
+    );
     kubectl.ok_with_input("create -f -", &list);
 
     let ran = kubectl.run("get cm -A --chunk-size=10 --no-headers -v=6", "");
@@ -153,30 +214,75 @@ fn all_namespaces_and_chunks() {
     let even = (0..25).step_by(2).map(|index| ("default", name(index)));
     let odd = (1..25).step_by(2).map(|index| ("odd", name(index)));
     let expected: Vec<(&str, String)> = even.chain(odd).collect();
-    let expected: Vec<(&str, &str)> =
-        expected.iter().map(|(namespace, name)| (*namespace, name.as_str())).collect();
+    let expected: Vec<(&str, &str)> = expected
+        .iter()
+        .map(|(namespace, name)| (*namespace, name.as_str()))
+        .collect();
     assert_eq!(found, expected);
-    let pages = ran.stderr.lines().filter(|line| line.contains("limit=10")).count();
-    let continued = ran.stderr.lines().filter(|line| line.contains("continue=")).count();
+    let pages = ran
+        .stderr
+        .lines()
+        .filter(|line| line.contains("limit=10"))
+        .count();
+    let continued = ran
+        .stderr
+        .lines()
+        .filter(|line| line.contains("continue="))
+        .count();
     assert!(pages >= 3 && continued == pages - 1, "{}", ran.stderr);
-    assert_eq!(kubectl.ok("get cm -n odd -o name --chunk-size=5").lines().count(), 12);
+    assert_eq!(
+        kubectl
+            .ok("get cm -n odd -o name --chunk-size=5")
+            .lines()
+            .count(),
+        12
+    );
 }
 
 #[test]
 fn describe() {
     let kubectl = Kubectl::with_shop();
     for (what, lines) in [
-        ("cm settings", vec!["Name:         settings", "color:", "blue"]),
+        (
+            "cm settings",
+            vec!["Name:         settings", "color:", "blue"],
+        ),
         ("secret login", vec!["Type:  Opaque", "password:  6 bytes"]),
-        ("deploy web", vec!["Selector:               app=web", "    Image:         nginx:1.27"]),
-        ("svc web", vec!["Selector:                 app=web", "Endpoints:                "]),
-        ("pod single", vec!["Status:           Pending", "    Image:      busybox:1.36"]),
-        ("node worker-1", vec!["Roles:              worker", "Unschedulable:      false"]),
-        ("ns shop", vec!["Labels:       kubernetes.io/metadata.name=shop", "Status:       Active"]),
+        (
+            "deploy web",
+            vec![
+                "Selector:               app=web",
+                "    Image:         nginx:1.27",
+            ],
+        ),
+        (
+            "svc web",
+            vec![
+                "Selector:                 app=web",
+                "Endpoints:                ",
+            ],
+        ),
+        (
+            "pod single",
+            vec!["Status:           Pending", "    Image:      busybox:1.36"],
+        ),
+        (
+            "node worker-1",
+            vec!["Roles:              worker", "Unschedulable:      false"],
+        ),
+        (
+            "ns shop",
+            vec![
+                "Labels:       kubernetes.io/metadata.name=shop",
+                "Status:       Active",
+            ],
+        ),
     ] {
         let text = kubectl.ok(&format!("describe {what} -n shop"));
         for expected in lines {
-            let found = text.lines().any(|line| line.trim_end() == expected.trim_end());
+            let found = text
+                .lines()
+                .any(|line| line.trim_end() == expected.trim_end());
             assert!(found, "{expected:?} in: {text}");
         }
     }
@@ -187,5 +293,8 @@ fn describe() {
     kubectl.ok_with_input("create -f -", event);
     let text = kubectl.ok("describe pod single -n shop");
     let line = text.lines().last().unwrap();
-    assert!(line.contains("FailedScheduling") && line.ends_with("no room"), "{text}");
+    assert!(
+        line.contains("FailedScheduling") && line.ends_with("no room"),
+        "{text}"
+    );
 }

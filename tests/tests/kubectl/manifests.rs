@@ -16,14 +16,18 @@ const OBJECTS: [&str; 7] = [
 /// The same objects, of which two are different.
 fn changed(kubectl: &Kubectl) -> String {
     let text = fs::read_to_string(manifest()).unwrap();
-    let other = text.replace("color: blue", "color: green").replace("replicas: 3", "replicas: 5");
+    let other = text
+        .replace("color: blue", "color: green")
+        .replace("replicas: 3", "replicas: 5");
     assert_ne!(text, other);
     kubectl.file("changed.yaml", &other).display().to_string()
 }
 
 fn said(answer: &str, expected: impl Fn(&str) -> &'static str) {
-    let expected: Vec<String> =
-        OBJECTS.iter().map(|object| format!("{object} {}", expected(object))).collect();
+    let expected: Vec<String> = OBJECTS
+        .iter()
+        .map(|object| format!("{object} {}", expected(object)))
+        .collect();
     let lines: Vec<&str> = answer.lines().collect();
     assert_eq!(lines, expected);
 }
@@ -53,13 +57,25 @@ fn create_then_replace() {
         again.contains("Error from server (AlreadyExists): error when creating"),
         "{again}"
     );
-    assert!(again.contains("deployments.apps \"web\" already exists"), "{again}");
+    assert!(
+        again.contains("deployments.apps \"web\" already exists"),
+        "{again}"
+    );
 
     let uid = kubectl.value("deploy web -n shop", "{.metadata.uid}");
-    said(&kubectl.ok(&format!("replace -f {}", changed(&kubectl))), |_| "replaced");
-    assert_eq!(kubectl.value("cm settings -n shop", "{.data.color}"), "green");
+    said(
+        &kubectl.ok(&format!("replace -f {}", changed(&kubectl))),
+        |_| "replaced",
+    );
+    assert_eq!(
+        kubectl.value("cm settings -n shop", "{.data.color}"),
+        "green"
+    );
     let deployment = "{.spec.replicas} {.metadata.uid} {.metadata.generation}";
-    assert_eq!(kubectl.value("deploy web -n shop", deployment), format!("5 {uid} 2"));
+    assert_eq!(
+        kubectl.value("deploy web -n shop", deployment),
+        format!("5 {uid} 2")
+    );
 }
 
 #[test]
@@ -69,16 +85,24 @@ fn apply_tells_what_it_changed() {
     said(&kubectl.ok(&format!("apply -f {file}")), |_| "created");
     said(&kubectl.ok(&format!("apply -f {file}")), |_| "unchanged");
     let changed = changed(&kubectl);
-    said(&kubectl.ok(&format!("apply -f {changed}")), |object| match object {
-        "configmap/settings" | "deployment.apps/web" => "configured",
-        _ => "unchanged",
-    });
-    assert_eq!(kubectl.value("cm settings -n shop", "{.data}"), r#"{"color":"green","size":"3"}"#);
+    said(
+        &kubectl.ok(&format!("apply -f {changed}")),
+        |object| match object {
+            "configmap/settings" | "deployment.apps/web" => "configured",
+            _ => "unchanged",
+        },
+    );
+    assert_eq!(
+        kubectl.value("cm settings -n shop", "{.data}"),
+        r#"{"color":"green","size":"3"}"#
+    );
     assert_eq!(kubectl.value("deploy web -n shop", "{.spec.replicas}"), "5");
 
     // What the file has no longer goes away; what others have added stays.
     kubectl.ok("label cm settings -n shop added=yes");
-    let text = fs::read_to_string(&changed).unwrap().replace("  size: \"3\"\n", "");
+    let text = fs::read_to_string(&changed)
+        .unwrap()
+        .replace("  size: \"3\"\n", "");
     let shorter = kubectl.file("shorter.yaml", &text);
     kubectl.ok(&format!("apply -f {}", shorter.display()));
     assert_eq!(
@@ -95,8 +119,17 @@ fn diff_shows_what_apply_would_do() {
     let before = kubectl.value("cm settings -n shop", "{.metadata.resourceVersion}");
     let ran = kubectl.run(&format!("diff -f {}", changed(&kubectl)), "");
     assert_eq!(ran.status.code(), Some(1), "{}", ran.stderr);
-    for line in ["-  color: blue", "+  color: green", "-  replicas: 3", "+  replicas: 5"] {
-        assert!(ran.stdout.lines().any(|one| one == line), "{line}: {}", ran.stdout);
+    for line in [
+        "-  color: blue",
+        "+  color: green",
+        "-  replicas: 3",
+        "+  replicas: 5",
+    ] {
+        assert!(
+            ran.stdout.lines().any(|one| one == line),
+            "{line}: {}",
+            ran.stdout
+        );
     }
     let after = kubectl.value("cm settings -n shop", "{.metadata.resourceVersion}");
     assert_eq!(before, after);
@@ -108,9 +141,15 @@ fn delete_all_that_a_file_names() {
     let answer = kubectl.ok(&format!("delete --wait=false -f {}", manifest().display()));
     for (object, line) in OBJECTS.iter().zip(answer.lines()) {
         let (kind, name) = object.split_once('/').unwrap();
-        assert!(line.starts_with(&format!("{kind} \"{name}\" deleted")), "{line}");
+        assert!(
+            line.starts_with(&format!("{kind} \"{name}\" deleted")),
+            "{line}"
+        );
     }
-    assert_eq!(kubectl.ok("get cm,secret,deploy,svc,pod -n shop -o name"), "");
+    assert_eq!(
+        kubectl.ok("get cm,secret,deploy,svc,pod -n shop -o name"),
+        ""
+    );
     assert_eq!(
         kubectl.fails("get node worker-1"),
         "Error from server (NotFound): nodes \"worker-1\" not found\n"
@@ -122,7 +161,9 @@ fn delete_all_that_a_file_names() {
         refused.contains("because it is being terminated"),
         "{refused}"
     );
-    let finalized = kubectl.ok("get ns shop -o json").replace("\"kubernetes\"", "");
+    let finalized = kubectl
+        .ok("get ns shop -o json")
+        .replace("\"kubernetes\"", "");
     let path = "/api/v1/namespaces/shop/finalize";
     kubectl.ok_with_input(&format!("replace --raw {path} -f -"), &finalized);
     assert_eq!(
@@ -137,7 +178,10 @@ fn unknown_and_doubled_fields_are_refused() {
     let unknown = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a}\ncolour: blue\n";
     let file = kubectl.file("unknown.yaml", unknown);
     let refused = kubectl.fails(&format!("create -f {}", file.display()));
-    assert!(refused.contains("strict decoding error: unknown field \"colour\""), "{refused}");
+    assert!(
+        refused.contains("strict decoding error: unknown field \"colour\""),
+        "{refused}"
+    );
     let answer = kubectl.ok(&format!("create --validate=ignore -f {}", file.display()));
     assert_eq!(answer, "configmap/a created\n");
     assert_eq!(kubectl.value("cm a", "{.colour}"), "");

@@ -23,7 +23,8 @@ fn rows_of_what_changes() {
 #[test]
 fn events_by_their_name_and_through_a_selector() {
     let kubectl = Kubectl::new();
-    let mut watch = kubectl.background("get cm -w -l tier=gold --output-watch-events --no-headers -v=6");
+    let mut watch =
+        kubectl.background("get cm -w -l tier=gold --output-watch-events --no-headers -v=6");
     watch.watches();
     let is = |event: &'static str, name: &'static str| {
         move |line: &str| cells(line).get(..2) == Some(&[event, name])
