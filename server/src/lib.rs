@@ -1,13 +1,33 @@
-//! A Kubernetes API server around the checked core: connections, disks and the clock.
+//! A Kubernetes API server around the checked core: connections, disks, the clock.
+//!
+//! `listen → drive → model::lifecycle → store → encode` is a request's way; `store → stream` a
+//! watch's. A test starts one in its own process with [`Server::start`].
 
 mod ambient;
+mod audit;
 mod certificates;
+mod decode;
+mod drive;
+mod duration;
+mod encode;
 mod error;
 mod files;
+pub mod flags;
 mod limits;
+mod listen;
+mod metrics;
+mod options;
+mod server;
+mod stall;
 mod store;
+mod stream;
 #[cfg(test)]
 mod temporary_directory;
+mod tls;
 mod yaml;
 
+pub use audit::AuditLog;
+pub use certificates::Identity;
 pub use error::StartError;
+pub use options::{Options, read_tokens};
+pub use server::{Running, Server};

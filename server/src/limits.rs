@@ -25,6 +25,9 @@ pub const STALLED_WRITE: Duration = Duration::from_secs(30);
 /// How long a request's body may take to arrive once it is asked for; the request's own deadline
 /// may come first. kube-apiserver gives the whole request 60 s.
 pub const BODY: Duration = Duration::from_secs(60);
+/// How much of a body that is too large is read and thrown away, so that the client sees the
+/// answer (net/http's `maxPostHandlerReadBytes` is 256 KiB and a client that writes on may miss it).
+pub const DISCARD_BYTES: usize = 16 * 1024 * 1024;
 /// How long a drain may take before what is left is cut (kube-apiserver's default
 /// `ShutdownSendRetryAfter` grace for in-flight requests is the request timeout, 60 s).
 pub const DRAIN: Duration = Duration::from_secs(60);

@@ -1,0 +1,279 @@
+//! One request: the loop that performs what the core asks for.
+
+use crate::{
+    ambient::ambient,
+    decode::{self, Peer, Shown},
+    encode::{self, Answer, Body},
+    metrics::{Counted, Labels},
+    server::Core,
+    store::CommitError,
+    stream,
+};
+use hyper::{Request, Response, body::Incoming};
+use model::{
+    etcd::{Command, Outcome},
+    lifecycle::{
+        self, Effect, Event, Next, Step,
+        attributes::Attributes,
+        query::{Query, unescape},
+    },
+    limits::FRESHNESS_WAIT_MILLISECONDS,
+    status::{Reason, Status},
+    wire::{self, BodyError, Head},
+};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, timeout_at},
+};
+
+/// Answers one request. If it is dropped before it is done (the client is gone), what was not
+/// begun to be committed is given up.
+pub(crate) async fn serve(
+    core: Arc<Core>,
+    peer: Arc<Peer>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let received = Instant::now();
+    let (parts, body) = request.into_parts();
+    let Some(head) = decode::head(&parts, &peer) else {
+        return Answer::text(400, "400 Bad Request: a header is not UTF-8").into_http("");
+    };
+    let accept_encoding = head.header("accept-encoding").to_owned();
+    let query = Query::parse(&head.query);
+    let path = unescape(&head.path, false).unwrap_or_else(|| head.path.clone());
+    let attributes = Attributes::of(&head, &path, &query);
+    let labels = Labels::of(
+        &head.method,
+        &attributes,
+        &query,
+        head.header("content-type"),
+        &core.config.resources,
+    );
+    let long_running = is_long_running(&attributes);
+    let admitted = match admit(&core, &peer, &head, &attributes, &query, long_running) {
+        Ok(admitted) => admitted,
+        Err(refused) => {
+            core.metrics.answered(&labels, refused.code, received.elapsed());
+            return refused.into_http(&accept_encoding);
+        }
+    };
+    let run = Run {
+        content_type: head.header("content-type").to_owned(),
+        deadline: received + admitted.timeout,
+        body: Some(body),
+        abandoned: Arc::new(AtomicBool::new(false)),
+        labels: labels.clone(),
+        core: Arc::clone(&core),
+        stopping: *core.stopping.borrow(),
+    };
+    let abandon = Abandon(Arc::clone(&run.abandoned));
+    // A task of its own: a panic ends this request alone, and a commit that has begun is seen to
+    // its end, audit included, whether the client waits for it or not.
+    let task = tokio::spawn(async move {
+        let response = run.to_end(head, &accept_encoding).await;
+        drop(admitted);
+        response
+    });
+    let response = task.await.unwrap_or_else(|why| {
+        tracing::error!(%why, "a request panicked");
+        let text = "This request caused apiserver to panic. Look in the logs for details.";
+        Answer::text(500, text).into_http("")
+    });
+    drop(abandon);
+    if !long_running {
+        core.metrics.answered(&labels, response.status().as_u16(), received.elapsed());
+    }
+    response
+}
+
+/// Tells the task of a request that nobody waits for the answer.
+struct Abandon(Arc<AtomicBool>);
+
+impl Drop for Abandon {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// kube-apiserver's `BasicLongRunningRequestCheck`, as it is set up there.
+fn is_long_running(attributes: &Attributes) -> bool {
+    const SUBRESOURCES: [&str; 5] = ["attach", "exec", "log", "portforward", "proxy"];
+    matches!(attributes.verb.as_str(), "watch" | "proxy")
+        || (attributes.is_resource && SUBRESOURCES.contains(&attributes.subresource.as_str()))
+}
+
+/// What a request that may go on was given.
+struct Admitted {
+    timeout: Duration,
+    /// Held until the answer is ready; nothing for long-running requests, which are not limited.
+    _place: Option<OwnedSemaphorePermit>,
+    _counted: Option<Counted>,
+}
+
+fn admit(
+    core: &Core,
+    peer: &Peer,
+    head: &Head,
+    attributes: &Attributes,
+    query: &Query,
+    long_running: bool,
+) -> Result<Admitted, Answer> {
+    if matches!(peer.certificate, Shown::Bad) && !has_bearer_token(head) {
+        return Err(Answer::status(&Status::new(Reason::Unauthorized, "Unauthorized")));
+    }
+    if long_running {
+        return Ok(Admitted { timeout: core.request_timeout, _place: None, _counted: None });
+    }
+    let timeout = timeout(query.text("timeout"), core.request_timeout)
+        .map_err(|why| Answer::status(&Status::bad_request(why)))?;
+    let (kind, places) = if attributes.read_only() {
+        ("readOnly", &core.read_only)
+    } else {
+        ("mutating", &core.mutating)
+    };
+    let place = match places {
+        None => None,
+        Some(places) => match Arc::clone(places).try_acquire_owned() {
+            Ok(place) => Some(place),
+            // A superuser always gets an answer (`WithMaxInFlightLimit`).
+            Err(_) if is_master(head) => None,
+            Err(_) => {
+                core.metrics.rejected(kind);
+                return Err(Answer::too_many());
+            }
+        },
+    };
+    Ok(Admitted { timeout, _place: place, _counted: Some(core.metrics.in_flight(kind)) })
+}
+
+fn is_master(head: &Head) -> bool {
+    head.certificate.as_ref().is_some_and(|certificate| {
+        certificate.organizations.iter().any(|group| group == "system:masters")
+    })
+}
+
+fn has_bearer_token(head: &Head) -> bool {
+    let (scheme, token) = head.header("authorization").split_once(' ').unwrap_or_default();
+    scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
+}
+
+/// The time that a request has: what it asks for, if that is less than the server's.
+fn timeout(asked: &str, most: Duration) -> Result<Duration, String> {
+    if asked.is_empty() {
+        return Ok(most);
+    }
+    let asked = crate::duration::parse(asked)
+        .map_err(|why| format!("invalid timeout specified in the request URL - {why}"))?;
+    Ok(asked.filter(|asked| !asked.is_zero() && *asked < most).unwrap_or(most))
+}
+
+/// A request on its way.
+struct Run {
+    core: Arc<Core>,
+    labels: Labels,
+    content_type: String,
+    deadline: Instant,
+    body: Option<Incoming>,
+    abandoned: Arc<AtomicBool>,
+    stopping: bool,
+}
+
+impl Run {
+    async fn to_end(mut self, head: Head, accept_encoding: &str) -> Response<Body> {
+        let mut step = lifecycle::begin(head, &self.core.config, &ambient(self.not_ready()));
+        loop {
+            let Step { audit, next } = step;
+            self.core.audit.write(&audit);
+            let (in_flight, effect) = match next {
+                Next::Done(response) => return self.answer(response, accept_encoding),
+                Next::Wait(in_flight, effect) => (in_flight, effect),
+            };
+            let deadline = self.deadline;
+            let event = match timeout_at(deadline, self.perform(effect)).await {
+                Ok(event) => event,
+                Err(_) => Event::Deadline,
+            };
+            step = in_flight.resume(event, &self.core.config, &ambient(self.not_ready()));
+        }
+    }
+
+    fn not_ready(&self) -> bool {
+        self.stopping || self.core.store.failure().is_some()
+    }
+
+    async fn perform(&mut self, effect: Effect) -> Event {
+        let store = &self.core.store;
+        match effect {
+            Effect::Body { limit } => Event::Body(match self.body.take() {
+                Some(body) => decode::body(body, limit, &self.content_type).await,
+                None => Err(BodyError::Cut),
+            }),
+            Effect::Cache { at_least } => {
+                let patience = Duration::from_millis(FRESHNESS_WAIT_MILLISECONDS);
+                Event::Cache(store.reached(at_least, patience).await.cache.clone())
+            }
+            Effect::Revision => Event::Revision(store.newest().store.revision()),
+            Effect::Read(range) => {
+                let began = Instant::now();
+                let found = store.newest().store.range(&range);
+                self.core.metrics.store("list", began.elapsed());
+                Event::Read(found)
+            }
+            Effect::Commit(_) if self.abandoned.load(Ordering::Relaxed) => Event::Deadline,
+            Effect::Commit(txn) => {
+                let began = Instant::now();
+                let committed = store.commit(Command::Txn(txn)).await;
+                self.core.metrics.store("txn", began.elapsed());
+                match committed {
+                    Ok(Outcome::Txn(response)) => Event::Committed(Ok(response)),
+                    Ok(other) => Event::Unavailable(format!("the store answered {other:?}")),
+                    Err(CommitError::Refused(why)) => Event::Committed(Err(why)),
+                    Err(CommitError::Unavailable(why)) => Event::Unavailable(why),
+                }
+            }
+        }
+    }
+
+    fn answer(self, response: wire::Response, accept_encoding: &str) -> Response<Body> {
+        let wire::Response { code, headers, body } = response;
+        if let Some((content_type, bytes)) = encode::body(&body) {
+            return Answer { code, headers, content_type, bytes }.into_http(accept_encoding);
+        }
+        match body {
+            wire::Body::Watch(watch) => {
+                let body = stream::body(Arc::clone(&self.core), *watch, self.labels);
+                encode::head(code, &headers, stream::CONTENT_TYPE, body)
+            }
+            _ => {
+                let content_type = "text/plain; version=0.0.4; charset=utf-8".to_owned();
+                let bytes = self.core.metrics_text();
+                Answer { code, headers, content_type, bytes }.into_http(accept_encoding)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::timeout;
+    use std::time::Duration;
+
+    #[test]
+    fn a_request_may_ask_for_less_time_but_not_for_more() {
+        let most = Duration::from_secs(60);
+        assert_eq!(timeout("", most), Ok(most));
+        assert_eq!(timeout("1.5s", most), Ok(Duration::from_millis(1500)));
+        assert_eq!(timeout("0s", most), Ok(most));
+        assert_eq!(timeout("2h", most), Ok(most));
+        assert_eq!(timeout("-5s", most), Ok(most));
+        let why = timeout("soon", most).unwrap_err();
+        assert_eq!(why, "invalid timeout specified in the request URL - time: invalid duration \"soon\"");
+    }
+}

@@ -1,0 +1,274 @@
+//! A running server.
+
+use crate::{
+    audit::Audit,
+    certificates::{Certificates, Identity, kubeconfig},
+    error::StartError,
+    files::write_private,
+    limits::{COMPACTION, LEASE_TICK},
+    listen,
+    metrics::Metrics,
+    options::Options,
+    store::Embedded,
+    tls::{Tls, certificates},
+};
+use model::{
+    config::Config,
+    etcd::{Command, KeyRange, Range, Revision},
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    net::TcpListener,
+    sync::{Semaphore, watch},
+    task::JoinHandle,
+    time::{MissedTickBehavior, interval, sleep},
+};
+
+/// What all requests share.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) store: Embedded,
+    pub(crate) metrics: Metrics,
+    pub(crate) audit: Audit,
+    /// Places for requests in flight; `None` is no limit.
+    pub(crate) read_only: Option<Arc<Semaphore>>,
+    pub(crate) mutating: Option<Arc<Semaphore>>,
+    pub(crate) request_timeout: Duration,
+    pub(crate) min_request_timeout: Duration,
+    /// True from the moment the server is told to stop: `/readyz` then fails.
+    pub(crate) stopping: watch::Sender<bool>,
+    /// True from the moment it takes no more requests: watches then end.
+    pub(crate) draining: watch::Sender<bool>,
+}
+
+impl Core {
+    /// What `/metrics` answers.
+    pub(crate) fn metrics_text(&self) -> Vec<u8> {
+        let store = &self.store.newest().store;
+        let prefixes: BTreeMap<&str, String> = self
+            .config
+            .resources
+            .iter()
+            .map(|resource| {
+                let name = model::status::qualified(&resource.group, &resource.plural);
+                (resource.prefix.as_str(), name)
+            })
+            .collect();
+        let objects: Vec<(String, usize)> = prefixes
+            .into_iter()
+            .filter_map(|(prefix, name)| {
+                let keys = KeyRange::prefix(prefix.as_bytes());
+                let counted = store.range(&Range { count_only: true, ..Range::newest(keys) });
+                Some((name, counted.ok()?.count))
+            })
+            .collect();
+        self.metrics.text(&objects)
+    }
+}
+
+/// A Kubernetes API server.
+pub struct Server;
+
+/// A server that serves. Dropped without [`Running::stop`] it is cut off.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// Where clients reach it: `https://127.0.0.1:6443`.
+    pub url: String,
+    /// What its certificate is verified with, as PEM.
+    pub authority: String,
+    /// The administrator's certificate and key.
+    pub admin: Identity,
+    /// A kubeconfig of the administrator, with everything in it.
+    pub kubeconfig: String,
+    /// Where the kubeconfig was written, if it was.
+    pub kubeconfig_path: Option<PathBuf>,
+    core: Arc<Core>,
+    listening: JoinHandle<()>,
+    housekeeping: JoinHandle<()>,
+    shutdown_delay: Duration,
+}
+
+impl Server {
+    /// Starts a server in the current tokio runtime; it is ready when this returns. Several in one
+    /// process get on, each with its own data directory.
+    ///
+    /// # Errors
+    /// When a file, directory or port cannot be used. Files that are only read are looked at
+    /// before anything is written.
+    pub async fn start(options: Options) -> Result<Running, StartError> {
+        let own_serving = options.serving.as_ref().map(read_identity).transpose()?;
+        let more_authorities =
+            options.client_authorities.as_deref().map(read_authorities).transpose()?;
+        let address = SocketAddr::new(options.bind_address, options.port);
+        let listener = TcpListener::bind(address)
+            .await
+            .map_err(|why| StartError(format!("cannot listen on {address}: {why}")))?;
+        let address = listener
+            .local_addr()
+            .map_err(|why| StartError(format!("cannot listen on {address}: {why}")))?;
+        let directory = options.data_directory.as_deref().map(|data| data.join("store"));
+        let store = Embedded::open(directory.as_deref())?;
+        let audit = Audit::open(&options.audit)?;
+        let made = Certificates::load(options.certificate_directory.as_deref(), &names(&options))?;
+        let authorities: Vec<&str> =
+            [Some(made.authority.certificate.as_str()), more_authorities.as_deref()]
+                .into_iter()
+                .flatten()
+                .collect();
+        let tls = Tls::new(own_serving.as_ref().unwrap_or(&made.serving), &authorities)?;
+        let authority = own_serving.map_or(made.authority.certificate, |own| own.certificate);
+        let url = format!("https://{}", reachable(address));
+        let kubeconfig = kubeconfig(&url, &authority, &made.admin);
+        if let Some(path) = &options.kubeconfig {
+            write_private(path, kubeconfig.as_bytes())?;
+        }
+        let places = |most: usize| {
+            (most > 0).then(|| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
+        };
+        let core = Arc::new(Core {
+            config: options.config(),
+            store,
+            metrics: Metrics::new(),
+            audit,
+            read_only: places(options.max_requests_in_flight),
+            mutating: places(options.max_mutating_requests_in_flight),
+            request_timeout: options.request_timeout,
+            min_request_timeout: options.min_request_timeout,
+            stopping: watch::Sender::new(false),
+            draining: watch::Sender::new(false),
+        });
+        let listening = tokio::spawn(listen::serve(
+            Arc::clone(&core),
+            listener,
+            tls,
+            core.draining.subscribe(),
+            options.drain,
+        ));
+        let housekeeping = tokio::spawn(keep_house(Arc::clone(&core)));
+        Ok(Running {
+            address,
+            url,
+            authority,
+            admin: made.admin,
+            kubeconfig,
+            kubeconfig_path: options.kubeconfig,
+            core,
+            listening,
+            housekeeping,
+            shutdown_delay: options.shutdown_delay,
+        })
+    }
+}
+
+impl Running {
+    /// Stops the server: `/readyz` fails, then (after the shutdown delay) no more requests are
+    /// taken, watches end, those in flight are answered, and the store is closed.
+    pub async fn stop(mut self) {
+        self.core.stopping.send_replace(true);
+        sleep(self.shutdown_delay).await;
+        self.core.draining.send_replace(true);
+        if let Err(why) = (&mut self.listening).await {
+            tracing::error!(%why, "the listener ended before its time");
+        }
+        self.housekeeping.abort();
+        self.core.store.stop().await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.listening.abort();
+        self.housekeeping.abort();
+    }
+}
+
+/// Compacts history every [`COMPACTION`] to what was the newest revision at the last time, as
+/// kube-apiserver's compactor does, and ends leases whose time is over.
+async fn keep_house(core: Arc<Core>) {
+    let mut compactions = interval(COMPACTION);
+    let mut leases = interval(LEASE_TICK);
+    compactions.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    leases.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut last = Revision(0);
+    loop {
+        let commands = tokio::select! {
+            _ = compactions.tick() => {
+                let store = &core.store.newest().store;
+                let before = std::mem::replace(&mut last, store.revision());
+                if before > store.compacted() { vec![Command::Compact(before)] } else { Vec::new() }
+            }
+            _ = leases.tick() => {
+                let now = crate::ambient::now();
+                let expired = core.store.newest().store.expired(now);
+                expired.into_iter().map(|lease| Command::ExpireLease { lease, now }).collect()
+            }
+        };
+        for command in commands {
+            if let Err(why) = core.store.commit(command).await {
+                tracing::warn!(?why, "housekeeping of the store failed");
+            }
+        }
+    }
+}
+
+/// The names and addresses that clients may call the server by (kubeadm's list).
+fn names(options: &Options) -> BTreeSet<String> {
+    let mut names: BTreeSet<String> = [
+        "localhost",
+        "kubernetes",
+        "kubernetes.default",
+        "kubernetes.default.svc",
+        "kubernetes.default.svc.cluster.local",
+    ]
+    .map(str::to_owned)
+    .into();
+    let mut addresses: BTreeSet<IpAddr> =
+        [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].into();
+    addresses.extend(options.advertise_address);
+    addresses.extend(Some(options.bind_address).filter(|address| !address.is_unspecified()));
+    addresses.extend(options.service_addresses.address(1).map(IpAddr::from));
+    names.extend(addresses.iter().map(IpAddr::to_string));
+    names.extend(hostname());
+    names
+}
+
+/// The machine's name, when it can stand in a certificate.
+fn hostname() -> Option<String> {
+    let name = fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    let name = name.trim().to_ascii_lowercase();
+    let fits = |letter: u8| letter.is_ascii_alphanumeric() || matches!(letter, b'-' | b'.');
+    (!name.is_empty() && name.bytes().all(fits)).then_some(name)
+}
+
+/// An address that a client on this machine can connect to.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    SocketAddr::new(ip, address.port())
+}
+
+fn read_identity((certificate, key): &(PathBuf, PathBuf)) -> Result<Identity, StartError> {
+    let read = |path: &Path| fs::read_to_string(path).map_err(|why| StartError::at(path, why));
+    let identity = Identity { certificate: read(certificate)?, key: read(key)? };
+    certificates(&identity.certificate).map_err(|why| StartError::at(certificate, why))?;
+    Tls::new(&identity, &[&identity.certificate])
+        .map_err(|why| StartError::at(certificate, why))?;
+    Ok(identity)
+}
+
+fn read_authorities(path: &Path) -> Result<String, StartError> {
+    let text = fs::read_to_string(path).map_err(|why| StartError::at(path, why))?;
+    certificates(&text).map_err(|why| StartError::at(path, why))?;
+    Ok(text)
+}
