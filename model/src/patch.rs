@@ -43,7 +43,7 @@ impl Format {
 }
 
 /// A patch that has been read.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Patch {
     format: Format,
     /// A list of operations, or a document to merge.

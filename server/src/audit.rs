@@ -51,9 +51,10 @@ impl Audit {
         let written = match self {
             Audit::None => Ok(()),
             Audit::Stdout => io::stdout().lock().write_all(&lines),
-            Audit::File(file) => {
-                file.lock().unwrap_or_else(PoisonError::into_inner).write_all(&lines)
-            }
+            Audit::File(file) => file
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write_all(&lines),
         };
         if let Err(why) = written {
             tracing::error!(%why, "audit events are lost");

@@ -56,11 +56,7 @@ pub(crate) fn head(parts: &Parts, peer: &Peer) -> Option<Head> {
 }
 
 /// Reads a body; YAML becomes JSON.
-pub(crate) async fn body<B>(
-    body: B,
-    limit: usize,
-    content_type: &str,
-) -> Result<Frozen, BodyError>
+pub(crate) async fn body<B>(body: B, limit: usize, content_type: &str) -> Result<Frozen, BodyError>
 where
     B: Body<Data = Bytes> + Unpin,
 {
@@ -72,7 +68,9 @@ where
     if !is_yaml || serde_json::from_slice::<serde::de::IgnoredAny>(&bytes).is_ok() {
         return Ok(Frozen::from(bytes));
     }
-    yaml::to_json(&bytes).map(Frozen::from).map_err(BodyError::Malformed)
+    yaml::to_json(&bytes)
+        .map(Frozen::from)
+        .map_err(BodyError::Malformed)
 }
 
 /// What is beyond the limit is read and thrown away as far as [`DISCARD_BYTES`]: a client that
@@ -98,7 +96,11 @@ where
             break;
         }
     }
-    if discarded > 0 { Err(BodyError::TooLarge) } else { Ok(bytes) }
+    if discarded > 0 {
+        Err(BodyError::TooLarge)
+    } else {
+        Ok(bytes)
+    }
 }
 
 #[cfg(test)]
@@ -109,17 +111,37 @@ mod tests {
     use model::{frozen::Frozen, wire::BodyError};
 
     async fn read(content: &str, limit: usize, content_type: &str) -> Result<Frozen, BodyError> {
-        body(Full::new(Bytes::from(content.to_owned())), limit, content_type).await
+        body(
+            Full::new(Bytes::from(content.to_owned())),
+            limit,
+            content_type,
+        )
+        .await
     }
 
     #[tokio::test]
     async fn bodies_are_read_up_to_their_limit_and_yaml_becomes_json() {
         let json = Frozen::from("{\"a\":1}");
-        assert_eq!(read("{\"a\":1}", 7, "application/json").await, Ok(json.clone()));
-        assert_eq!(read("{\"a\":1}", 6, "application/json").await, Err(BodyError::TooLarge));
-        assert_eq!(read("a: 1", 99, "Application/YAML; charset=utf-8").await, Ok(json.clone()));
-        assert_eq!(read("a: 1", 99, "application/apply-patch+yaml").await, Ok(json));
-        assert_eq!(read("a: 1", 99, "application/json").await, Ok(Frozen::from("a: 1")));
+        assert_eq!(
+            read("{\"a\":1}", 7, "application/json").await,
+            Ok(json.clone())
+        );
+        assert_eq!(
+            read("{\"a\":1}", 6, "application/json").await,
+            Err(BodyError::TooLarge)
+        );
+        assert_eq!(
+            read("a: 1", 99, "Application/YAML; charset=utf-8").await,
+            Ok(json.clone())
+        );
+        assert_eq!(
+            read("a: 1", 99, "application/apply-patch+yaml").await,
+            Ok(json)
+        );
+        assert_eq!(
+            read("a: 1", 99, "application/json").await,
+            Ok(Frozen::from("a: 1"))
+        );
         let wrong = read("a: [", 99, "application/yaml").await;
         assert!(matches!(wrong, Err(BodyError::Malformed(_))), "{wrong:?}");
     }

@@ -60,7 +60,8 @@ pub(crate) async fn serve(
     let admitted = match admit(&core, &peer, &head, &attributes, &query, long_running) {
         Ok(admitted) => admitted,
         Err(refused) => {
-            core.metrics.answered(&labels, refused.code, received.elapsed());
+            core.metrics
+                .answered(&labels, refused.code, received.elapsed());
             return refused.into_http(&accept_encoding);
         }
     };
@@ -88,7 +89,8 @@ pub(crate) async fn serve(
     });
     drop(abandon);
     if !long_running {
-        core.metrics.answered(&labels, response.status().as_u16(), received.elapsed());
+        core.metrics
+            .answered(&labels, response.status().as_u16(), received.elapsed());
     }
     response
 }
@@ -126,10 +128,17 @@ fn admit(
     long_running: bool,
 ) -> Result<Admitted, Answer> {
     if matches!(peer.certificate, Shown::Bad) && !has_bearer_token(head) {
-        return Err(Answer::status(&Status::new(Reason::Unauthorized, "Unauthorized")));
+        return Err(Answer::status(&Status::new(
+            Reason::Unauthorized,
+            "Unauthorized",
+        )));
     }
     if long_running {
-        return Ok(Admitted { timeout: core.request_timeout, _place: None, _counted: None });
+        return Ok(Admitted {
+            timeout: core.request_timeout,
+            _place: None,
+            _counted: None,
+        });
     }
     let timeout = timeout(query.text("timeout"), core.request_timeout)
         .map_err(|why| Answer::status(&Status::bad_request(why)))?;
@@ -150,17 +159,27 @@ fn admit(
             }
         },
     };
-    Ok(Admitted { timeout, _place: place, _counted: Some(core.metrics.in_flight(kind)) })
+    Ok(Admitted {
+        timeout,
+        _place: place,
+        _counted: Some(core.metrics.in_flight(kind)),
+    })
 }
 
 fn is_master(head: &Head) -> bool {
     head.certificate.as_ref().is_some_and(|certificate| {
-        certificate.organizations.iter().any(|group| group == "system:masters")
+        certificate
+            .organizations
+            .iter()
+            .any(|group| group == "system:masters")
     })
 }
 
 fn has_bearer_token(head: &Head) -> bool {
-    let (scheme, token) = head.header("authorization").split_once(' ').unwrap_or_default();
+    let (scheme, token) = head
+        .header("authorization")
+        .split_once(' ')
+        .unwrap_or_default();
     scheme.eq_ignore_ascii_case("bearer") && !token.trim().is_empty()
 }
 
@@ -171,7 +190,9 @@ fn timeout(asked: &str, most: Duration) -> Result<Duration, String> {
     }
     let asked = crate::duration::parse(asked)
         .map_err(|why| format!("invalid timeout specified in the request URL - {why}"))?;
-    Ok(asked.filter(|asked| !asked.is_zero() && *asked < most).unwrap_or(most))
+    Ok(asked
+        .filter(|asked| !asked.is_zero() && *asked < most)
+        .unwrap_or(most))
 }
 
 /// A request on its way.
@@ -242,9 +263,19 @@ impl Run {
     }
 
     fn answer(self, response: wire::Response, accept_encoding: &str) -> Response<Body> {
-        let wire::Response { code, headers, body } = response;
+        let wire::Response {
+            code,
+            headers,
+            body,
+        } = response;
         if let Some((content_type, bytes)) = encode::body(&body) {
-            return Answer { code, headers, content_type, bytes }.into_http(accept_encoding);
+            return Answer {
+                code,
+                headers,
+                content_type,
+                bytes,
+            }
+            .into_http(accept_encoding);
         }
         match body {
             wire::Body::Watch(watch) => {
@@ -254,7 +285,13 @@ impl Run {
             _ => {
                 let content_type = "text/plain; version=0.0.4; charset=utf-8".to_owned();
                 let bytes = self.core.metrics_text();
-                Answer { code, headers, content_type, bytes }.into_http(accept_encoding)
+                Answer {
+                    code,
+                    headers,
+                    content_type,
+                    bytes,
+                }
+                .into_http(accept_encoding)
             }
         }
     }
@@ -274,6 +311,9 @@ mod tests {
         assert_eq!(timeout("2h", most), Ok(most));
         assert_eq!(timeout("-5s", most), Ok(most));
         let why = timeout("soon", most).unwrap_err();
-        assert_eq!(why, "invalid timeout specified in the request URL - time: invalid duration \"soon\"");
+        assert_eq!(
+            why,
+            "invalid timeout specified in the request URL - time: invalid duration \"soon\""
+        );
     }
 }

@@ -109,10 +109,15 @@ pub(crate) fn head(
 /// The bytes and content type of a body that is no stream.
 pub(crate) fn body(body: &wire::Body) -> Option<(String, Vec<u8>)> {
     Some(match body {
-        wire::Body::Bytes { content_type, bytes } => {
-            (content_type.clone(), bytes.bytes().to_vec())
-        }
-        wire::Body::Document { encoding, content_type, bytes } => match encoding {
+        wire::Body::Bytes {
+            content_type,
+            bytes,
+        } => (content_type.clone(), bytes.bytes().to_vec()),
+        wire::Body::Document {
+            encoding,
+            content_type,
+            bytes,
+        } => match encoding {
             Encoding::Json => (content_type.clone(), bytes.bytes().to_vec()),
             Encoding::Yaml => (YAML.into(), yaml::from_json(bytes.bytes())),
         },
@@ -137,13 +142,20 @@ fn encoded(encoding: Encoding, json: Vec<u8>) -> (String, Vec<u8>) {
 }
 
 fn write_list(list: &List) -> Vec<u8> {
-    let size: usize = list.items.iter().map(|item| item.frozen().bytes().len() + 32).sum();
+    let size: usize = list
+        .items
+        .iter()
+        .map(|item| item.frozen().bytes().len() + 32)
+        .sum();
     let mut out = Vec::with_capacity(size + 256);
     let text = |text: &str| serde_json::Value::from(text).to_string();
     let (kind, version) = (text(&list.kind), text(&list.api_version));
     out.extend_from_slice(
-        format!("{{\"kind\":{kind},\"apiVersion\":{version},\"metadata\":{},\"items\":[", list.metadata)
-            .as_bytes(),
+        format!(
+            "{{\"kind\":{kind},\"apiVersion\":{version},\"metadata\":{},\"items\":[",
+            list.metadata
+        )
+        .as_bytes(),
     );
     for (index, item) in list.items.iter().enumerate() {
         if index > 0 {
@@ -189,15 +201,25 @@ mod tests {
         assert_eq!(small.headers()["content-encoding"], "gzip");
         let bytes = small.into_body().collect().await.unwrap().to_bytes();
         let mut text = String::new();
-        GzDecoder::new(&bytes[..]).read_to_string(&mut text).unwrap();
+        GzDecoder::new(&bytes[..])
+            .read_to_string(&mut text)
+            .unwrap();
         assert_eq!(text.len(), super::COMPRESS_BYTES + 1);
-        assert!(Answer::text(200, "x").into_http("gzip").headers().get("content-encoding").is_none());
+        assert!(
+            Answer::text(200, "x")
+                .into_http("gzip")
+                .headers()
+                .get("content-encoding")
+                .is_none()
+        );
     }
 
     #[test]
     fn a_header_that_would_split_the_head_is_left_out() {
         let mut answer = Answer::text(200, "x");
-        answer.headers.push(("warning", "299 - \"a\r\nx: y\"".into()));
+        answer
+            .headers
+            .push(("warning", "299 - \"a\r\nx: y\"".into()));
         answer.headers.push(("warning", "299 - \"é\"".into()));
         let response = answer.into_http("");
         assert_eq!(response.headers().get_all("warning").iter().count(), 1);

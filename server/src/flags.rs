@@ -102,19 +102,33 @@ impl Flags {
     /// When a flag asks for what does not exist (yet), or a file cannot be read.
     pub fn options(&self) -> Result<Options, StartError> {
         if !self.etcd_servers.is_empty() {
-            return refuse("--etcd-servers: an external etcd is not supported yet; leave the flag out to use the embedded store");
+            return refuse(
+                "--etcd-servers: an external etcd is not supported yet; leave the flag out to use the embedded store",
+            );
         }
         if self.service_node_port_range != "30000-32767" {
-            return refuse("--service-node-port-range: only the default 30000-32767 is supported yet");
+            return refuse(
+                "--service-node-port-range: only the default 30000-32767 is supported yet",
+            );
         }
-        let modes: Result<_, _> = self.authorization_mode.iter().map(|mode| parse_mode(mode)).collect();
-        let tokens = self.token_auth_file.as_deref().map(read_tokens).transpose()?;
+        let modes: Result<_, _> = self
+            .authorization_mode
+            .iter()
+            .map(|mode| parse_mode(mode))
+            .collect();
+        let tokens = self
+            .token_auth_file
+            .as_deref()
+            .map(read_tokens)
+            .transpose()?;
         let data = match &self.data_dir {
             Some(data) => data.clone(),
             None => default_data_directory()?,
         };
-        let kubeconfig =
-            self.kubeconfig.clone().unwrap_or_else(|| data.join("admin.kubeconfig"));
+        let kubeconfig = self
+            .kubeconfig
+            .clone()
+            .unwrap_or_else(|| data.join("admin.kubeconfig"));
         let audit = match &self.audit_log_path {
             None => AuditLog::None,
             Some(path) if path.as_os_str() == "-" => AuditLog::Stdout,
@@ -124,11 +138,12 @@ impl Flags {
             bind_address: self.bind_address,
             port: self.secure_port,
             advertise_address: self.advertise_address,
-            certificate_directory: Some(
-                self.cert_dir.clone().unwrap_or_else(|| data.join("pki")),
-            ),
+            certificate_directory: Some(self.cert_dir.clone().unwrap_or_else(|| data.join("pki"))),
             data_directory: (!self.in_memory).then_some(data),
-            serving: self.tls_cert_file.clone().zip(self.tls_private_key_file.clone()),
+            serving: self
+                .tls_cert_file
+                .clone()
+                .zip(self.tls_private_key_file.clone()),
             client_authorities: self.client_ca_file.clone(),
             kubeconfig: Some(kubeconfig),
             tokens: tokens.unwrap_or_default(),
@@ -154,16 +169,20 @@ fn parse_mode(mode: &str) -> Result<AuthorizationMode, StartError> {
     match mode {
         "AlwaysAllow" => Ok(AuthorizationMode::AlwaysAllow),
         "AlwaysDeny" => Ok(AuthorizationMode::AlwaysDeny),
-        "RBAC" | "Node" | "Webhook" | "ABAC" => {
-            refuse(&format!("--authorization-mode: {mode} is not supported yet"))
-        }
-        _ => refuse(&format!("--authorization-mode: {mode:?} is not a mode: AlwaysAllow, AlwaysDeny")),
+        "RBAC" | "Node" | "Webhook" | "ABAC" => refuse(&format!(
+            "--authorization-mode: {mode} is not supported yet"
+        )),
+        _ => refuse(&format!(
+            "--authorization-mode: {mode:?} is not a mode: AlwaysAllow, AlwaysDeny"
+        )),
     }
 }
 
 fn default_data_directory() -> Result<PathBuf, StartError> {
     let set = |name: &str| {
-        std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute())
+        std::env::var_os(name)
+            .map(PathBuf::from)
+            .filter(|path| path.is_absolute())
     };
     let base = set("XDG_DATA_HOME").or_else(|| Some(set("HOME")?.join(".local/share")));
     base.map(|base| base.join("trueplane")).ok_or_else(|| {
@@ -186,19 +205,37 @@ mod tests {
     use std::time::Duration;
 
     fn flags(arguments: &str) -> Flags {
-        Flags::try_parse_from(["trueplane"].into_iter().chain(arguments.split_whitespace())).unwrap()
+        Flags::try_parse_from(
+            ["trueplane"]
+                .into_iter()
+                .chain(arguments.split_whitespace()),
+        )
+        .unwrap()
     }
 
     #[test]
     fn flags_become_options() {
-        let options = flags("--data-dir /d --request-timeout 1m30s --anonymous-auth=false --secure-port 0")
-            .options()
-            .unwrap();
+        let options =
+            flags("--data-dir /d --request-timeout 1m30s --anonymous-auth=false --secure-port 0")
+                .options()
+                .unwrap();
         assert_eq!(options.request_timeout, Duration::from_secs(90));
         assert!(!options.anonymous);
-        assert_eq!(options.kubeconfig.unwrap().to_str(), Some("/d/admin.kubeconfig"));
-        assert_eq!(options.certificate_directory.unwrap().to_str(), Some("/d/pki"));
-        assert!(flags("--in-memory").options().unwrap().data_directory.is_none());
+        assert_eq!(
+            options.kubeconfig.unwrap().to_str(),
+            Some("/d/admin.kubeconfig")
+        );
+        assert_eq!(
+            options.certificate_directory.unwrap().to_str(),
+            Some("/d/pki")
+        );
+        assert!(
+            flags("--in-memory")
+                .options()
+                .unwrap()
+                .data_directory
+                .is_none()
+        );
     }
 
     #[test]

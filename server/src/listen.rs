@@ -3,9 +3,7 @@
 use crate::{
     decode::Peer,
     drive,
-    limits::{
-        CONNECTIONS, HANDSHAKE, HEAD, HEAD_BYTES, HTTP2_PING, HTTP2_STREAMS, STALLED_WRITE,
-    },
+    limits::{CONNECTIONS, HANDSHAKE, HEAD, HEAD_BYTES, HTTP2_PING, HTTP2_STREAMS, STALLED_WRITE},
     server::Core,
     stall::Stall,
     tls::Tls,
@@ -67,7 +65,10 @@ pub(crate) async fn serve(
     drop(listener);
     let drained = async { while connections.join_next().await.is_some() {} };
     if timeout(patience, drained).await.is_err() {
-        tracing::warn!(left = connections.len(), "connections are cut: they did not end in time");
+        tracing::warn!(
+            left = connections.len(),
+            "connections are cut: they did not end in time"
+        );
         connections.shutdown().await;
     }
 }
@@ -88,7 +89,10 @@ async fn connection(
     let (_, session) = stream.get_ref();
     let is_http2 = session.alpn_protocol() == Some(b"h2");
     let certificate = tls.shown(session.peer_certificates());
-    let peer = Arc::new(Peer { address, certificate });
+    let peer = Arc::new(Peer {
+        address,
+        certificate,
+    });
     let io = TokioIo::new(Stall::new(stream, STALLED_WRITE));
     if is_http2 {
         speak_http2(core, peer, io, closing).await?;

@@ -12,15 +12,23 @@ use std::time::Duration;
 
 /// The buckets of `apiserver_request_duration_seconds`.
 const REQUEST_SECONDS: [f64; 22] = [
-    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0,
-    15.0, 20.0, 30.0, 45.0,
+    0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0,
+    10.0, 15.0, 20.0, 30.0, 45.0,
 ];
 /// The buckets of `etcd_request_duration_seconds`, with finer ones for a store in the process.
 const STORE_SECONDS: [f64; 15] = [
     0.000_5, 0.001, 0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 5.0,
 ];
-const REQUEST: [&str; 8] =
-    ["component", "dry_run", "group", "resource", "scope", "subresource", "verb", "version"];
+const REQUEST: [&str; 8] = [
+    "component",
+    "dry_run",
+    "group",
+    "resource",
+    "scope",
+    "subresource",
+    "verb",
+    "version",
+];
 
 /// Counters of one server; several servers in a process count apart.
 pub(crate) struct Metrics {
@@ -86,7 +94,15 @@ impl Metrics {
             long_running: gauge(
                 "apiserver_longrunning_requests",
                 "Number of active long-running requests.",
-                &["component", "group", "resource", "scope", "subresource", "verb", "version"],
+                &[
+                    "component",
+                    "group",
+                    "resource",
+                    "scope",
+                    "subresource",
+                    "verb",
+                    "version",
+                ],
             ),
             watch_events: counter(
                 "apiserver_watch_events_total",
@@ -119,7 +135,9 @@ impl Metrics {
         let code = code.to_string();
         let with_code = [&[code.as_str()][..], &values].concat();
         self.requests.with_label_values(&with_code).inc();
-        self.durations.with_label_values(&values).observe(took.as_secs_f64());
+        self.durations
+            .with_label_values(&values)
+            .observe(took.as_secs_f64());
     }
 
     /// A request was turned away; `kind` is `mutating` or `readOnly`.
@@ -134,8 +152,24 @@ impl Metrics {
 
     /// Counts a watch for as long as the answer lives.
     pub(crate) fn watching(&self, labels: &Labels) -> Counted {
-        let Labels { group, version, resource, subresource, scope, verb, .. } = labels;
-        let long = ["apiserver", group, resource, scope, subresource, verb, version];
+        let Labels {
+            group,
+            version,
+            resource,
+            subresource,
+            scope,
+            verb,
+            ..
+        } = labels;
+        let long = [
+            "apiserver",
+            group,
+            resource,
+            scope,
+            subresource,
+            verb,
+            version,
+        ];
         Counted::up(vec![
             self.long_running.with_label_values(&long),
             self.watchers.with_label_values(&[group, version, resource]),
@@ -145,12 +179,16 @@ impl Metrics {
     /// Events have been sent to a watcher.
     pub(crate) fn sent(&self, labels: &Labels, events: usize) {
         let kind = [&labels.group, &labels.version, &labels.resource];
-        self.watch_events.with_label_values(&kind).inc_by(events as u64);
+        self.watch_events
+            .with_label_values(&kind)
+            .inc_by(events as u64);
     }
 
     /// The store has done something.
     pub(crate) fn store(&self, operation: &str, took: Duration) {
-        self.store.with_label_values(&[operation]).observe(took.as_secs_f64());
+        self.store
+            .with_label_values(&[operation])
+            .observe(took.as_secs_f64());
     }
 
     /// Everything in Prometheus' text format, and the objects of each resource.
@@ -223,7 +261,11 @@ impl Labels {
             subresource: subresource.unwrap_or_default(),
             scope,
             verb: verb(method, &attributes.verb, patch_type),
-            dry_run: if query.all("dryRun").iter().any(|value| value == "All") { "All" } else { "" },
+            dry_run: if query.all("dryRun").iter().any(|value| value == "All") {
+                "All"
+            } else {
+                ""
+            },
         }
     }
 
@@ -282,7 +324,9 @@ impl Drop for Counted {
 /// `VmRSS` of `/proc/self/status`; `None` where there is no such file.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))?;
     let kilobytes: u64 = line.trim().strip_suffix(" kB")?.trim().parse().ok()?;
     Some(kilobytes * 1024)
 }
@@ -298,7 +342,11 @@ mod tests {
     use std::time::Duration;
 
     fn labels(method: &str, path: &str, query: &str) -> Labels {
-        let head = Head { method: method.into(), path: path.into(), ..Head::default() };
+        let head = Head {
+            method: method.into(),
+            path: path.into(),
+            ..Head::default()
+        };
         let query = Query::parse(query);
         let attributes = Attributes::of(&head, path, &query);
         Labels::of(method, &attributes, &query, "", &Resources::built_in())
@@ -323,13 +371,18 @@ mod tests {
         }
         drop(watching);
         let text = String::from_utf8(metrics.text(&[])).unwrap();
-        assert!(text.contains("apiserver_registered_watchers{group=\"\",resource=\"pods\",version=\"v1\"} 0"));
+        assert!(text.contains(
+            "apiserver_registered_watchers{group=\"\",resource=\"pods\",version=\"v1\"} 0"
+        ));
     }
 
     #[test]
     fn what_clients_make_up_makes_no_new_series() {
         let made_up = labels("GET", "/apis/made.up/v7/namespaces/d/things/a/part", "");
-        assert_eq!(made_up, labels("GET", "/apis/other/v8/namespaces/d/things/b", ""));
+        assert_eq!(
+            made_up,
+            labels("GET", "/apis/other/v8/namespaces/d/things/b", "")
+        );
         let method = labels("MADEUP", "/api/v1/pods", "");
         assert_eq!(method.verb, "other");
     }

@@ -77,7 +77,10 @@ impl Default for Options {
             min_request_timeout: Duration::from_secs(1800),
             shutdown_delay: Duration::ZERO,
             drain: DRAIN,
-            service_addresses: AddressRange { network: 0x0a00_0000, prefix_length: 24 },
+            service_addresses: AddressRange {
+                network: 0x0a00_0000,
+                prefix_length: 24,
+            },
             audit: AuditLog::None,
         }
     }
@@ -114,15 +117,20 @@ pub fn read_tokens(path: &Path) -> Result<BTreeMap<String, User>, StartError> {
         let wrong = |why: &str| StartError::at(path, format!("line {}: {why}", number + 1));
         let columns = columns(line).ok_or_else(|| wrong("a quote is not closed"))?;
         let [token, name, uid, rest @ ..] = columns.as_slice() else {
-            return Err(wrong("it needs at least three columns: token, user name, user uid"));
+            return Err(wrong(
+                "it needs at least three columns: token, user name, user uid",
+            ));
         };
         if token.is_empty() {
             tracing::warn!(file = %path.display(), line = number + 1, "an empty token is passed over");
             continue;
         }
         let groups = rest.first().map(String::as_str).unwrap_or_default();
-        let mut groups: Vec<String> =
-            groups.split(',').filter(|group| !group.is_empty()).map(str::to_owned).collect();
+        let mut groups: Vec<String> = groups
+            .split(',')
+            .filter(|group| !group.is_empty())
+            .map(str::to_owned)
+            .collect();
         groups.sort();
         let user = User {
             name: name.clone(),
@@ -180,7 +188,11 @@ mod tests {
     fn token_files_are_read_as_kube_apiserver_reads_them() {
         let directory = TemporaryDirectory::new();
         let path = directory.path().join("tokens.csv");
-        fs::write(&path, "t1,alice,1,\"b,a\"\n\nt2, bob,2\nt3,carol,3,g,ignored\n,nobody,4\n").unwrap();
+        fs::write(
+            &path,
+            "t1,alice,1,\"b,a\"\n\nt2, bob,2\nt3,carol,3,g,ignored\n,nobody,4\n",
+        )
+        .unwrap();
         let tokens = read_tokens(&path).unwrap();
         assert_eq!(tokens["t1"].groups, ["a", "b"]);
         assert_eq!(tokens["t2"].name, "bob");
@@ -188,12 +200,18 @@ mod tests {
         assert_eq!(tokens.len(), 3);
         fs::write(&path, "t1,alice\n").unwrap();
         let why = read_tokens(&path).unwrap_err().0;
-        assert!(why.contains("line 1: it needs at least three columns"), "{why}");
+        assert!(
+            why.contains("line 1: it needs at least three columns"),
+            "{why}"
+        );
     }
 
     #[test]
     fn quoted_columns() {
-        assert_eq!(columns("a,\"b \"\"c\"\", d\",").unwrap(), ["a", "b \"c\", d", ""]);
+        assert_eq!(
+            columns("a,\"b \"\"c\"\", d\",").unwrap(),
+            ["a", "b \"c\", d", ""]
+        );
         assert_eq!(columns("\"a"), None);
     }
 }

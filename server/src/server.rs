@@ -65,7 +65,10 @@ impl Core {
             .into_iter()
             .filter_map(|(prefix, name)| {
                 let keys = KeyRange::prefix(prefix.as_bytes());
-                let counted = store.range(&Range { count_only: true, ..Range::newest(keys) });
+                let counted = store.range(&Range {
+                    count_only: true,
+                    ..Range::newest(keys)
+                });
                 Some((name, counted.ok()?.count))
             })
             .collect();
@@ -105,8 +108,11 @@ impl Server {
     /// before anything is written.
     pub async fn start(options: Options) -> Result<Running, StartError> {
         let own_serving = options.serving.as_ref().map(read_identity).transpose()?;
-        let more_authorities =
-            options.client_authorities.as_deref().map(read_authorities).transpose()?;
+        let more_authorities = options
+            .client_authorities
+            .as_deref()
+            .map(read_authorities)
+            .transpose()?;
         let address = SocketAddr::new(options.bind_address, options.port);
         let listener = TcpListener::bind(address)
             .await
@@ -114,15 +120,20 @@ impl Server {
         let address = listener
             .local_addr()
             .map_err(|why| StartError(format!("cannot listen on {address}: {why}")))?;
-        let directory = options.data_directory.as_deref().map(|data| data.join("store"));
+        let directory = options
+            .data_directory
+            .as_deref()
+            .map(|data| data.join("store"));
         let store = Embedded::open(directory.as_deref())?;
         let audit = Audit::open(&options.audit)?;
         let made = Certificates::load(options.certificate_directory.as_deref(), &names(&options))?;
-        let authorities: Vec<&str> =
-            [Some(made.authority.certificate.as_str()), more_authorities.as_deref()]
-                .into_iter()
-                .flatten()
-                .collect();
+        let authorities: Vec<&str> = [
+            Some(made.authority.certificate.as_str()),
+            more_authorities.as_deref(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect();
         let tls = Tls::new(own_serving.as_ref().unwrap_or(&made.serving), &authorities)?;
         let authority = own_serving.map_or(made.authority.certificate, |own| own.certificate);
         let url = format!("https://{}", reachable(address));
@@ -260,7 +271,10 @@ fn reachable(address: SocketAddr) -> SocketAddr {
 
 fn read_identity((certificate, key): &(PathBuf, PathBuf)) -> Result<Identity, StartError> {
     let read = |path: &Path| fs::read_to_string(path).map_err(|why| StartError::at(path, why));
-    let identity = Identity { certificate: read(certificate)?, key: read(key)? };
+    let identity = Identity {
+        certificate: read(certificate)?,
+        key: read(key)?,
+    };
     certificates(&identity.certificate).map_err(|why| StartError::at(certificate, why))?;
     Tls::new(&identity, &[&identity.certificate])
         .map_err(|why| StartError::at(certificate, why))?;

@@ -23,7 +23,12 @@ pub(crate) struct Stall<S> {
 
 impl<S> Stall<S> {
     pub(crate) fn new(inner: S, patience: Duration) -> Stall<S> {
-        Stall { inner, patience, waiting: false, timer: Box::pin(sleep(patience)) }
+        Stall {
+            inner,
+            patience,
+            waiting: false,
+            timer: Box::pin(sleep(patience)),
+        }
     }
 
     fn watch<T>(
@@ -39,10 +44,12 @@ impl<S> Stall<S> {
             self.waiting = true;
             self.timer.as_mut().reset(Instant::now() + self.patience);
         }
-        self.timer
-            .as_mut()
-            .poll(context)
-            .map(|()| Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read")))
+        self.timer.as_mut().poll(context).map(|()| {
+            Err(io::Error::new(
+                io::ErrorKind::TimedOut,
+                "the client does not read",
+            ))
+        })
     }
 }
 

@@ -29,7 +29,9 @@ pub(crate) const CONTENT_TYPE: &str = "application/json";
 
 /// The body of a watch.
 pub(crate) fn body(core: Arc<Core>, watch: Watch, labels: Labels) -> Body {
-    let until = watch.until.unwrap_or_else(|| random_end(core.min_request_timeout));
+    let until = watch
+        .until
+        .unwrap_or_else(|| random_end(core.min_request_timeout));
     let remaining = u64::try_from(until.0.saturating_sub(now().0)).unwrap_or_default();
     let mut bookmarks = interval_at(Instant::now() + BOOKMARK, BOOKMARK);
     bookmarks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -53,7 +55,9 @@ pub(crate) fn body(core: Arc<Core>, watch: Watch, labels: Labels) -> Body {
 
 /// Between one and two `--min-request-timeout`s from now, so that not all watches end at once.
 fn random_end(minimum: Duration) -> Time {
-    let minimum = i64::try_from(minimum.as_micros()).unwrap_or(i64::MAX / 4).max(1);
+    let minimum = i64::try_from(minimum.as_micros())
+        .unwrap_or(i64::MAX / 4)
+        .max(1);
     // The remainder is less than the minimum, so it fits.
     let more = (crate::ambient::seed() % minimum.unsigned_abs() as u128) as i64;
     Time(now().0.saturating_add(minimum).saturating_add(more))

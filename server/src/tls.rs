@@ -1,10 +1,6 @@
 //! TLS: what the server shows, and whom it knows.
 
-use crate::{
-    certificates::Identity,
-    decode::Shown,
-    error::StartError,
-};
+use crate::{certificates::Identity, decode::Shown, error::StartError};
 use model::wire::Certificate;
 use std::sync::Arc;
 use tokio_rustls::{
@@ -55,7 +51,9 @@ impl Tls {
         let chain = certificates(&serving.certificate).map_err(wrong)?;
         let key = PrivateKeyDer::from_pem_slice(serving.key.as_bytes())
             .map_err(|why| wrong(format!("its key is not PEM: {why}")))?;
-        let asks = Arc::new(AskOnly { verifier: Arc::clone(&verifier) });
+        let asks = Arc::new(AskOnly {
+            verifier: Arc::clone(&verifier),
+        });
         let mut config = ServerConfig::builder_with_provider(Arc::clone(&provider))
             .with_safe_default_protocol_versions()
             .map_err(|why| wrong(why.to_string()))?
@@ -63,7 +61,10 @@ impl Tls {
             .with_single_cert(chain, key)
             .map_err(|why| wrong(why.to_string()))?;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        Ok(Tls { acceptor: TlsAcceptor::from(Arc::new(config)), verifier })
+        Ok(Tls {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            verifier,
+        })
     }
 
     /// Who has shown `chain`.
@@ -71,7 +72,10 @@ impl Tls {
         let Some((leaf, intermediates)) = chain.and_then(<[_]>::split_first) else {
             return Shown::Nothing;
         };
-        match self.verifier.verify_client_cert(leaf, intermediates, UnixTime::now()) {
+        match self
+            .verifier
+            .verify_client_cert(leaf, intermediates, UnixTime::now())
+        {
             Ok(_) => subject(leaf).map_or(Shown::Bad, Shown::Verified),
             Err(why) => {
                 tracing::debug!(%why, "a client certificate is not accepted");
@@ -135,7 +139,8 @@ impl ClientCertVerifier for AskOnly {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls12_signature(message, certificate, signed)
+        self.verifier
+            .verify_tls12_signature(message, certificate, signed)
     }
 
     fn verify_tls13_signature(
@@ -144,7 +149,8 @@ impl ClientCertVerifier for AskOnly {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.verifier.verify_tls13_signature(message, certificate, signed)
+        self.verifier
+            .verify_tls13_signature(message, certificate, signed)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

@@ -207,7 +207,7 @@ fn admit_request(
     };
     refuse_unserved(&endpoint)?;
     if endpoint.action == Action::Patch {
-        crate::patch::check_media_type(&negotiate::media_type(&context.content_type))?;
+        update::patch_format(&context.content_type)?;
     }
     context.accepted = negotiate::negotiate(head.header("accept"), offer(&endpoint))?;
     if context.accepted.form == Form::Table {

@@ -7,7 +7,7 @@ use super::{
     create,
     document::{self, BodyKind},
     negotiate,
-    options::WriteOptions,
+    options::{FieldValidation, WriteOptions},
     respond,
     storage::{self, Outcome},
     subresource, unexpected,
@@ -18,9 +18,9 @@ use crate::{
     kinds::{self, service::Holdings},
     limits,
     object::Object,
-    patch::{self, Patch},
-    registry, schema,
-    status::{FieldError, Refusal, Status},
+    patch::{Format, Patch},
+    registry,
+    status::{FieldError, Reason, Refusal, Status},
     wire::Response,
 };
 use alloc::{
@@ -108,9 +108,10 @@ pub fn begin_replace(scene: &Scene<'_>, body: &[u8]) -> Progress {
 /// # Errors
 /// What is no patch of the stated type.
 pub fn begin_patch(scene: &Scene<'_>, body: &[u8]) -> Progress {
-    let media_type = negotiate::media_type(&scene.context.content_type);
+    let format = patch_format(&scene.context.content_type)?;
     let options = WriteOptions::patch(scene)?;
-    let patch = Patch::parse(&media_type, body).map_err(patch::Error::refusal)?;
+    let patch = Patch::parse(format, body, options.field_validation);
+    let patch = patch.map_err(|error| error.refusal())?;
     Ok(begin(
         scene,
         scene.name(),
@@ -118,6 +119,26 @@ pub fn begin_patch(scene: &Scene<'_>, body: &[u8]) -> Progress {
         options,
         Vec::new(),
     ))
+}
+
+/// The form of the patch that a content type names.
+///
+/// # Errors
+/// 415 for what is no patch; 501 for server-side apply, which is not served yet.
+pub fn patch_format(content_type: &str) -> Result<Format, Refusal> {
+    let media_type = negotiate::media_type(content_type);
+    if media_type == "application/apply-patch+yaml" {
+        let why = "server-side apply is not served by this server yet";
+        return Err(Status::new(Reason::NotImplemented, why));
+    }
+    Format::of(&media_type).ok_or_else(|| {
+        negotiate::unsupported_media_type(&[
+            "application/json-patch+json",
+            "application/merge-patch+json",
+            "application/strategic-merge-patch+json",
+            "application/apply-patch+yaml",
+        ])
+    })
 }
 
 /// Begins a binding with its body: the pod gets its node.
@@ -372,24 +393,11 @@ fn patched(
     let type_name = types
         .of_kind(&kind.group, &kind.version, &kind.kind)
         .unwrap_or_default();
-    let result = patch
-        .apply(body, types, type_name)
-        .map_err(patch::Error::refusal)?;
-    let invalid = |why: &str| {
-        let shown = Value::String(result.to_string());
-        Status::invalid("", "", "", &[FieldError::invalid("patch", &shown, why)])
-    };
-    if result["kind"] != body["kind"] || result["apiVersion"] != body["apiVersion"] {
-        return Err(invalid(&format!(
-            "no kind {} is registered for version {} in scheme",
-            result["kind"], result["apiVersion"]
-        )));
-    }
     let validation = change.options.field_validation;
-    let decoded = schema::decode_value(types, type_name, result.clone(), validation)
-        .map_err(|why| invalid(&why))?;
-    let problems = document::strict(decoded.problems, validation).map_err(|why| invalid(&why))?;
-    warnings.extend(problems);
+    let decoded = patch.patched(body.clone(), types, type_name, validation)?;
+    if validation == FieldValidation::Warn {
+        warnings.extend(decoded.problems);
+    }
     let mut document = document::with_type(decoded.value, &kind);
     document::ensure_namespace(scene, &mut document)?;
     document::check_name(scene, &document)?;

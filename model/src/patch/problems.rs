@@ -6,7 +6,7 @@ use crate::schema::json::Json;
 use alloc::{
     collections::BTreeSet,
     format,
-    string::{String, ToString},
+    string::String,
     vec::Vec,
 };
 use serde_json::Value;
