@@ -23,6 +23,7 @@ pub mod lifecycle;
 pub mod limits;
 pub mod map;
 pub mod object;
+pub mod openapi;
 pub mod pagination;
 pub mod patch;
 pub mod registry;

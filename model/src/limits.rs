@@ -38,3 +38,8 @@ pub const JSON_DEPTH: usize = 120;
 pub const FIELD_PROBLEMS: usize = 100;
 /// The largest content of a ConfigMap or Secret, in bytes (`core.MaxSecretSize`).
 pub const CONFIGURATION_BYTES: usize = 1024 * 1024;
+/// Operations in one JSON patch (kube-apiserver's `maxJSONPatchOperations`).
+pub const JSON_PATCH_OPERATIONS: usize = 10_000;
+/// What all `copy` operations of a JSON patch may add to a document, in bytes (kube-apiserver's
+/// `JSONPatchMaxCopyBytes`).
+pub const JSON_PATCH_COPY_BYTES: usize = 3 * 1024 * 1024;

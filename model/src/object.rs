@@ -139,9 +139,19 @@ impl Object {
 
     /// Appends the encoded document, with its resourceVersion, without parsing it.
     pub fn write(&self, out: &mut Vec<u8>) {
-        let bytes = self.frozen.bytes();
-        let (before, after) = bytes.split_at(self.meta.splice);
-        out.extend_from_slice(before);
+        self.write_from(0, out);
+    }
+
+    /// As [`Object::write`], without `kind` and `apiVersion`: the form of an item in a list of a
+    /// built-in kind, whose own kind says it.
+    pub fn write_untyped(&self, out: &mut Vec<u8>) {
+        out.push(b'{');
+        self.write_from(self.meta.splice - METADATA.len(), out);
+    }
+
+    fn write_from(&self, start: usize, out: &mut Vec<u8>) {
+        let (before, after) = self.frozen.bytes().split_at(self.meta.splice);
+        out.extend_from_slice(&before[start..]);
         out.extend_from_slice(b"\"resourceVersion\":\"");
         out.extend_from_slice(self.revision.to_string().as_bytes());
         out.extend_from_slice(if after.starts_with(b"}") {
@@ -152,6 +162,9 @@ impl Object {
         out.extend_from_slice(after);
     }
 }
+
+/// What stands right before the place of the resourceVersion.
+const METADATA: &[u8] = b"\"metadata\":{";
 
 /// Encodes a document for the store: `kind`, `apiVersion` and `metadata` first, as the real server
 /// writes them, and no resourceVersion.
@@ -253,6 +266,10 @@ mod tests {
         object.write(&mut out);
         let expected = r#"{"kind":"Pod","apiVersion":"v1","metadata":{"resourceVersion":"7","name":"a"},"spec":{"nodeName":"n"}}"#;
         assert_eq!(String::from_utf8(out).unwrap(), expected);
+        let mut item = Vec::new();
+        object.write_untyped(&mut item);
+        let expected = r#"{"metadata":{"resourceVersion":"7","name":"a"},"spec":{"nodeName":"n"}}"#;
+        assert_eq!(String::from_utf8(item).unwrap(), expected);
         assert_eq!(object.json()["metadata"]["resourceVersion"], "7");
         assert_eq!(object.meta().fields["spec.nodeName"], "n");
     }

@@ -1,7 +1,16 @@
 //! What comes in from a connection and what goes out to it, as data: the border to HTTP.
 
-use crate::{ambient::Time, cache, frozen::Frozen, object::Object, table::Form};
-use alloc::{boxed::Box, string::String, vec::Vec};
+use crate::{
+    ambient::Time,
+    cache,
+    frozen::Frozen,
+    object::Object,
+    openapi,
+    resource::Resource,
+    table::{Form, IncludeObject},
+};
+use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
+use serde_json::Value;
 
 /// A request without its body: that is only read when the request has been authorized
 /// ([`crate::lifecycle::Effect::Body`]).
@@ -101,6 +110,8 @@ pub enum Body {
     Watch(Box<Watch>),
     /// `/metrics`: the driver has the figures.
     Metrics,
+    /// An OpenAPI document: the driver makes it once ([`openapi::Name::document`]) and keeps it.
+    OpenApi(openapi::Name),
 }
 
 /// A list, before it is encoded.
@@ -116,13 +127,51 @@ pub struct List {
     pub items: Vec<Object>,
 }
 
+impl List {
+    /// The encoded list. The items are copied, never parsed.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        let size: usize = self
+            .items
+            .iter()
+            .map(|item| item.frozen().bytes().len() + 32)
+            .sum();
+        let mut out = Vec::with_capacity(size + 256);
+        out.extend_from_slice(
+            format!(
+                "{{\"kind\":{},\"apiVersion\":{},\"metadata\":{},\"items\":[",
+                Value::from(self.kind.as_str()),
+                Value::from(self.api_version.as_str()),
+                self.metadata
+            )
+            .as_bytes(),
+        );
+        for (index, item) in self.items.iter().enumerate() {
+            if index > 0 {
+                out.push(b',');
+            }
+            item.write_untyped(&mut out);
+        }
+        out.extend_from_slice(b"]}");
+        out
+    }
+}
+
 /// A watch that has been granted: where it stands, and how its events are written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Watch {
     /// The cursor over the cache.
     pub watcher: cache::Watcher,
+    /// The resource, in the version that is served.
+    pub resource: Arc<Resource>,
     /// Plain objects, rows of a Table, or metadata alone.
     pub form: Form,
+    /// The version of `meta.k8s.io` that rows and metadata are written in.
+    pub meta_version: &'static str,
+    /// What goes along with each row of a Table.
+    pub include: IncludeObject,
+    /// The columns of a Table go out with the first event only.
+    pub columns_sent: bool,
     /// JSON or YAML.
     pub encoding: Encoding,
     /// When the server ends it (`timeoutSeconds`, else a random time of the driver's choosing

@@ -283,9 +283,17 @@ impl Run {
                 let body = stream::body(Arc::clone(&self.core), *watch, self.labels);
                 encode::head(code, &headers, stream::CONTENT_TYPE, body)
             }
-            _ => {
-                let content_type = "text/plain; version=0.0.4; charset=utf-8".to_owned();
-                let bytes = self.core.metrics_text();
+            other => {
+                let (content_type, bytes) = match other {
+                    wire::Body::OpenApi(name) => {
+                        ("application/json", self.core.described(name))
+                    }
+                    _ => (
+                        "text/plain; version=0.0.4; charset=utf-8",
+                        self.core.metrics_text(),
+                    ),
+                };
+                let content_type = content_type.to_owned();
                 Answer {
                     code,
                     headers,

@@ -1,4 +1,5 @@
 //! Strategies and fixtures for tests of the API server, for users too.
 
 pub mod etcd_reference;
+pub mod live;
 pub mod strategies;
