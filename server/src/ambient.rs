@@ -4,19 +4,12 @@ use model::ambient::{Ambient, Time};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the core may know at this moment.
-<<<<<<< HEAD
 pub(crate) fn ambient(draining: bool, store_failed: bool) -> Ambient {
-=======
-pub(crate) fn ambient(draining: bool) -> Ambient {
->>>>>>> main
     Ambient {
         now: now(),
         seed: seed(),
         draining,
-<<<<<<< HEAD
         store_failed,
-=======
->>>>>>> main
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     store::CommitError,
     stream,
 };
-use hyper::{Request, Response, body::Incoming};
+use hyper::{Request, Response, StatusCode, body::Incoming};
 use model::{
     ambient::Ambient,
     etcd::{Command, Outcome},
@@ -89,7 +89,7 @@ pub(crate) async fn serve(
         Answer::text(500, text).into_http("")
     });
     drop(abandon);
-    if !long_running {
+    if !long_running || response.status() != StatusCode::OK {
         core.metrics
             .answered(&labels, response.status().as_u16(), received.elapsed());
     }
@@ -285,9 +285,7 @@ impl Run {
             }
             other => {
                 let (content_type, bytes) = match other {
-                    wire::Body::OpenApi(name) => {
-                        ("application/json", self.core.described(name))
-                    }
+                    wire::Body::OpenApi(name) => ("application/json", self.core.described(name)),
                     _ => (
                         "text/plain; version=0.0.4; charset=utf-8",
                         self.core.metrics_text(),

@@ -55,7 +55,11 @@ impl Core {
     /// An OpenAPI document: made when it is first asked for.
     pub(crate) fn described(&self, name: openapi::Name) -> Vec<u8> {
         let known = |documents: &BTreeMap<openapi::Name, Arc<[u8]>>| documents.get(&name).cloned();
-        let documents = || self.documents.lock().unwrap_or_else(PoisonError::into_inner);
+        let documents = || {
+            self.documents
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
         let found = known(&documents());
         if let Some(found) = found {
             return found.to_vec();
