@@ -51,6 +51,8 @@ pub struct Ambient {
     pub seed: u128,
     /// True from the moment the server is asked to stop: `/readyz` then fails.
     pub draining: bool,
+    /// True when the store takes no writes any more: `/livez` and `/readyz` then fail.
+    pub store_failed: bool,
 }
 
 impl Ambient {

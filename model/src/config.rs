@@ -1,22 +1,28 @@
 //! What an administrator decides, as data.
 
-use crate::resource::Resources;
-use alloc::{collections::BTreeMap, string::String, vec::Vec};
-use serde_json::{Value, json};
+use crate::{discovery::Version, resource::Resources, schema::Types};
+use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
+use core::ops::RangeInclusive;
 
 /// Everything that the lifecycle is told at start. It does not change while a server runs.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug)]
 pub struct Config {
     /// What is served.
     pub resources: Resources,
+    /// The types of what is served.
+    pub types: Arc<Types>,
     /// Who is who.
     pub authentication: Authentication,
     /// Who may do what: asked in order, the first that has an opinion decides.
     pub authorization: Vec<AuthorizationMode>,
     /// What `/version` says.
     pub version: Version,
+    /// The `host:port` that clients can reach this server at.
+    pub advertised: String,
     /// The addresses that Services get (`--service-cluster-ip-range`).
     pub service_addresses: AddressRange,
+    /// The ports of nodes that Services get (`--service-node-port-range`).
+    pub service_node_ports: RangeInclusive<u16>,
 }
 
 /// How credentials become users.
@@ -50,35 +56,6 @@ pub enum AuthorizationMode {
     AlwaysDeny,
 }
 
-/// The build, as `/version` shows it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Version {
-    /// The Kubernetes release whose behaviour this is: `v1.36.2+trueplane`.
-    pub git_version: String,
-    /// The commit that was built.
-    pub git_commit: String,
-    /// When it was built, RFC 3339.
-    pub build_date: String,
-    /// The compiler's version.
-    pub compiler: String,
-    /// `linux/amd64`
-    pub platform: String,
-}
-
-impl Version {
-    /// The document at `/version` (`version.Info`).
-    #[must_use]
-    pub fn json(&self) -> Value {
-        json!({
-            "major": "1", "minor": "36", "emulationMajor": "1", "emulationMinor": "36",
-            "minCompatibilityMajor": "1", "minCompatibilityMinor": "35",
-            "gitVersion": self.git_version, "gitCommit": self.git_commit, "gitTreeState": "clean",
-            "buildDate": self.build_date, "goVersion": "", "compiler": self.compiler,
-            "platform": self.platform,
-        })
-    }
-}
-
 /// A range of IPv4 addresses in CIDR form.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct AddressRange {
@@ -102,13 +79,6 @@ impl AddressRange {
             prefix_length,
         })
     }
-
-    /// The `index`-th address; `None` beyond the last one that a host may have.
-    #[must_use]
-    pub fn address(&self, index: u32) -> Option<core::net::Ipv4Addr> {
-        let size = 1u32 << (32 - u32::from(self.prefix_length));
-        (index > 0 && index < size - 1).then(|| core::net::Ipv4Addr::from(self.network + index))
-    }
 }
 
 impl Config {
@@ -117,22 +87,27 @@ impl Config {
     pub fn permissive() -> Config {
         Config {
             resources: Resources::built_in(),
+            types: Arc::new(Types::built_in()),
             authentication: Authentication {
                 tokens: BTreeMap::new(),
                 anonymous: true,
             },
             authorization: [AuthorizationMode::AlwaysAllow].into(),
             version: Version {
-                git_version: "v1.36.2+trueplane".into(),
+                git_version: "v1.36.2".into(),
                 git_commit: String::new(),
+                git_tree_state: "clean".into(),
                 build_date: "1970-01-01T00:00:00Z".into(),
+                language_version: String::new(),
                 compiler: "rustc".into(),
                 platform: "linux/amd64".into(),
             },
+            advertised: "127.0.0.1:6443".into(),
             service_addresses: AddressRange {
                 network: 0x0a00_0000,
                 prefix_length: 24,
             },
+            service_node_ports: 30_000..=32_767,
         }
     }
 }

@@ -25,6 +25,7 @@ pub mod map;
 pub mod object;
 pub mod pagination;
 pub mod patch;
+pub mod openapi;
 pub mod registry;
 pub mod resource;
 pub mod schema;

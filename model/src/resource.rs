@@ -146,6 +146,13 @@ impl Resources {
             .get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
     }
 
+    /// The resource in whose version objects of `resource` are stored.
+    #[must_use]
+    pub fn stored_as(&self, resource: &Resource) -> Option<&Arc<Resource>> {
+        let (group, version) = split_api_version(&resource.storage_version);
+        self.find(group, version, &resource.plural)
+    }
+
     /// All resources, sorted by group, version and plural name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
         self.0.values()

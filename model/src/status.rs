@@ -181,6 +181,28 @@ impl Status {
         Status::new(Reason::AlreadyExists, message).about(group, resource, name)
     }
 
+    /// 409 when every name that was generated is taken (`NewGenerateNameConflict`).
+    #[must_use]
+    pub fn generated_name_taken(group: &str, resource: &str, name: &str) -> Refusal {
+        let whose = qualified(group, resource);
+        let message = format!(
+            "{whose} \"{name}\" already exists, the server was not able to generate a unique name \
+             for the object"
+        );
+        let mut status = Status::new(Reason::AlreadyExists, message).about(group, resource, name);
+        status.details.get_or_insert_default().retry_after_seconds = 1;
+        status
+    }
+
+    /// A code without a reason, as errors have it that upstream's storage layer makes with
+    /// `fmt.Errorf`.
+    #[must_use]
+    pub fn unreasoned(code: u16, message: impl Into<String>) -> Refusal {
+        let mut status = Status::new(Reason::Unknown, message);
+        status.code = code;
+        status
+    }
+
     /// 409: `Operation cannot be fulfilled on pods "a": …`.
     #[must_use]
     pub fn conflict(group: &str, resource: &str, name: &str, why: &str) -> Refusal {

@@ -1,7 +1,14 @@
 //! What comes in from a connection and what goes out to it, as data: the border to HTTP.
 
-use crate::{ambient::Time, cache, frozen::Frozen, object::Object, table::Form};
-use alloc::{boxed::Box, string::String, vec::Vec};
+use crate::{
+    ambient::Time,
+    cache,
+    frozen::Frozen,
+    object::Object,
+    resource::Resource,
+    table::{Form, IncludeObject},
+};
+use alloc::{boxed::Box, string::String, sync::Arc, vec::Vec};
 
 /// A request without its body: that is only read when the request has been authorized
 /// ([`crate::lifecycle::Effect::Body`]).
@@ -121,8 +128,16 @@ pub struct List {
 pub struct Watch {
     /// The cursor over the cache.
     pub watcher: cache::Watcher,
+    /// The resource, in the version that is served.
+    pub resource: Arc<Resource>,
     /// Plain objects, rows of a Table, or metadata alone.
     pub form: Form,
+    /// The version of `meta.k8s.io` that rows and metadata are written in.
+    pub meta_version: &'static str,
+    /// What goes along with each row of a Table.
+    pub include: IncludeObject,
+    /// The columns of a Table go out with the first event only.
+    pub columns_sent: bool,
     /// JSON or YAML.
     pub encoding: Encoding,
     /// When the server ends it (`timeoutSeconds`, else a random time of the driver's choosing

@@ -5,13 +5,19 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the core may know at this moment.
 pub(crate) fn ambient(draining: bool) -> Ambient {
-    Ambient { now: now(), seed: seed(), draining }
+    Ambient {
+        now: now(),
+        seed: seed(),
+        draining,
+    }
 }
 
 /// The wall clock.
 pub(crate) fn now() -> Time {
     // A clock before 1970 or after the year 294247 is as good as 1970.
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Time(i64::try_from(since.as_micros()).unwrap_or_default())
 }
 

@@ -68,7 +68,11 @@ impl Certificates {
         let under = Some(&authority);
         let serving = obtain(directory, "apiserver", Purpose::Serving(names), under)?;
         let admin = obtain(directory, "admin", Purpose::Admin, under)?;
-        Ok(Certificates { authority, serving, admin })
+        Ok(Certificates {
+            authority,
+            serving,
+            admin,
+        })
     }
 }
 
@@ -106,10 +110,15 @@ fn obtain(
     match (read(&certificate)?, read(&key)?) {
         (None, None) => {}
         (Some(certificate_pem), Some(key_pem)) => {
-            let found = Identity { certificate: certificate_pem, key: key_pem };
+            let found = Identity {
+                certificate: certificate_pem,
+                key: key_pem,
+            };
             match usable(&found, purpose, authority) {
                 Ok(()) => return Ok(found),
-                Err(why) => tracing::warn!(file = %certificate.display(), why, "certificate is made anew"),
+                Err(why) => {
+                    tracing::warn!(file = %certificate.display(), why, "certificate is made anew")
+                }
             }
         }
         _ => tracing::warn!(
@@ -172,12 +181,14 @@ fn make(purpose: Purpose<'_>, authority: Option<&Identity>) -> Result<Identity, 
         Some(authority) => {
             parameters.use_authority_key_identifier_extension = true;
             let signer = KeyPair::from_pem(&authority.key).map_err(wrong)?;
-            let issuer =
-                Issuer::from_ca_cert_pem(&authority.certificate, signer).map_err(wrong)?;
+            let issuer = Issuer::from_ca_cert_pem(&authority.certificate, signer).map_err(wrong)?;
             parameters.signed_by(&key, &issuer)
         }
     };
-    Ok(Identity { certificate: certificate.map_err(wrong)?.pem(), key: key.serialize_pem() })
+    Ok(Identity {
+        certificate: certificate.map_err(wrong)?.pem(),
+        key: key.serialize_pem(),
+    })
 }
 
 fn alternative_names(names: &BTreeSet<String>) -> Result<Vec<SanType>, rcgen::Error> {
@@ -191,8 +202,7 @@ fn usable(
     purpose: Purpose<'_>,
     authority: Option<&Identity>,
 ) -> Result<(), &'static str> {
-    let (_, pem) =
-        parse_x509_pem(found.certificate.as_bytes()).map_err(|_| "it is not PEM")?;
+    let (_, pem) = parse_x509_pem(found.certificate.as_bytes()).map_err(|_| "it is not PEM")?;
     let certificate = pem.parse_x509().map_err(|_| "it is not a certificate")?;
     let key = KeyPair::from_pem(&found.key).map_err(|_| "its key is damaged")?;
     if certificate.public_key().raw != key.subject_public_key_info() {
@@ -232,13 +242,22 @@ fn names_of(certificate: &X509Certificate<'_>) -> BTreeSet<String> {
     let name = |name: &GeneralName<'_>| match name {
         GeneralName::DNSName(name) => Some((*name).to_owned()),
         GeneralName::IPAddress(bytes) => match bytes.len() {
-            4 => <[u8; 4]>::try_from(*bytes).ok().map(|v4| std::net::IpAddr::from(v4).to_string()),
-            16 => <[u8; 16]>::try_from(*bytes).ok().map(|v6| std::net::IpAddr::from(v6).to_string()),
+            4 => <[u8; 4]>::try_from(*bytes)
+                .ok()
+                .map(|v4| std::net::IpAddr::from(v4).to_string()),
+            16 => <[u8; 16]>::try_from(*bytes)
+                .ok()
+                .map(|v6| std::net::IpAddr::from(v6).to_string()),
             _ => None,
         },
         _ => None,
     };
-    extension.value.general_names.iter().filter_map(name).collect()
+    extension
+        .value
+        .general_names
+        .iter()
+        .filter_map(name)
+        .collect()
 }
 
 #[cfg(test)]
@@ -256,9 +275,15 @@ mod tests {
         let directory = TemporaryDirectory::new();
         let names = names(&["localhost", "127.0.0.1", "::1"]);
         let first = Certificates::load(Some(directory.path()), &names).unwrap();
-        assert_eq!(Certificates::load(Some(directory.path()), &names).unwrap(), first);
+        assert_eq!(
+            Certificates::load(Some(directory.path()), &names).unwrap(),
+            first
+        );
         for key in ["ca.key", "apiserver.key", "admin.key"] {
-            let mode = fs::metadata(directory.path().join(key)).unwrap().permissions().mode();
+            let mode = fs::metadata(directory.path().join(key))
+                .unwrap()
+                .permissions()
+                .mode();
             assert_eq!(mode & 0o777, 0o600, "{key}");
         }
     }
@@ -272,7 +297,11 @@ mod tests {
         assert_eq!(second.authority, first.authority);
         assert_eq!(second.admin, first.admin);
         assert_ne!(second.serving, first.serving);
-        for (file, damage) in [("admin.crt", "rubbish"), ("admin.key", ""), ("apiserver.key", "x")] {
+        for (file, damage) in [
+            ("admin.crt", "rubbish"),
+            ("admin.key", ""),
+            ("apiserver.key", "x"),
+        ] {
             fs::write(directory.path().join(file), damage).unwrap();
         }
         let third = Certificates::load(Some(directory.path()), &more).unwrap();
@@ -296,10 +325,17 @@ mod tests {
     #[test]
     fn the_kubeconfig_is_yaml_with_everything_in_it() {
         let made = Certificates::load(None, &names(&["localhost"])).unwrap();
-        let text = kubeconfig("https://127.0.0.1:6443", &made.authority.certificate, &made.admin);
+        let text = kubeconfig(
+            "https://127.0.0.1:6443",
+            &made.authority.certificate,
+            &made.admin,
+        );
         let json = crate::yaml::to_json(text.as_bytes()).unwrap();
         let value: serde_json::Value = serde_json::from_slice(&json).unwrap();
-        assert_eq!(value["clusters"][0]["cluster"]["server"], "https://127.0.0.1:6443");
+        assert_eq!(
+            value["clusters"][0]["cluster"]["server"],
+            "https://127.0.0.1:6443"
+        );
         assert_eq!(value["current-context"], value["contexts"][0]["name"]);
     }
 }

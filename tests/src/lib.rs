@@ -2,3 +2,4 @@
 
 pub mod etcd_reference;
 pub mod strategies;
+pub mod live;

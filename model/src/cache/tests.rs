@@ -5,6 +5,7 @@ use crate::{
     etcd::{EventKind, Key, KeyValue, LeaseId, Revision, StoreEvent},
     frozen::Frozen,
     object::Object,
+    selector::{FieldSelector, LabelSelector},
 };
 use alloc::{
     collections::BTreeMap,
@@ -129,7 +130,10 @@ fn b() -> String {
 }
 
 fn red() -> Filter {
-    Filter::Label("color".into(), "red".into())
+    Filter::Selected(
+        LabelSelector::parse("color=red").unwrap(),
+        FieldSelector::default(),
+    )
 }
 
 #[test]

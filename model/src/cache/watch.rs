@@ -5,6 +5,7 @@ use crate::{
     etcd::{Key, Revision},
     map::Map,
     object::Object,
+    selector::{FieldSelector, LabelSelector},
 };
 use alloc::{string::String, vec::Vec};
 use core::{fmt, ops::Bound};
@@ -24,8 +25,8 @@ pub enum Filter {
     /// All.
     #[default]
     Everything,
-    /// Those with this label.
-    Label(String, String),
+    /// Those that both selectors take.
+    Selected(LabelSelector, FieldSelector),
 }
 
 impl Filter {
@@ -34,7 +35,9 @@ impl Filter {
     pub fn matches(&self, object: &Object) -> bool {
         match self {
             Filter::Everything => true,
-            Filter::Label(name, value) => object.meta().labels.get(name) == Some(value),
+            Filter::Selected(labels, fields) => {
+                labels.matches(&object.meta().labels) && fields.matches(object.meta())
+            }
         }
     }
 }
@@ -210,12 +213,13 @@ impl Watcher {
     }
 
     /// A bookmark for now, when bookmarks were asked for and it tells the client something: to be
-    /// called when the driver's timer for it fires, after a poll.
+    /// called when the driver's timer for it fires, after a poll. There is none in the middle of
+    /// what is to be sent: it would be ahead of what comes or behind what was sent.
     #[must_use]
     pub fn bookmark(&self) -> Option<WatchEvent> {
-        let revision = self.whole();
-        let told = self.bookmarks && self.initial.is_none() && revision > self.start;
-        told.then_some(WatchEvent::Bookmark {
+        let (revision, number) = self.sent;
+        let told = self.bookmarks && self.initial.is_none() && number == WHOLE;
+        (told && revision > self.start).then_some(WatchEvent::Bookmark {
             revision,
             initial_events_end: false,
         })

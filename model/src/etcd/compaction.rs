@@ -39,8 +39,8 @@ mod tests {
         let compacted = store.clone().compacted_at(3);
         assert_eq!(compacted.revision(), Revision(4));
         assert_eq!(compacted.compacted(), Revision(3));
-        assert_eq!(compacted.dump(3), store.dump(3));
-        assert_eq!(compacted.dump(4), store.dump(4));
+        assert_eq!(compacted.listing(3), store.listing(3));
+        assert_eq!(compacted.listing(4), store.listing(4));
         let error = compacted.range(&Range::at(KeyRange::all(), Revision(2)));
         assert_eq!(error, Err(Error::Compacted(Revision(3))));
     }
@@ -91,7 +91,7 @@ mod tests {
         assert_eq!(events_from(&store, 2), ["2 a=1, 2 b=1, 2 -a"]);
         let compacted = store.compacted_at(2);
         assert_eq!(events_from(&compacted, 2), ["2 b=1, 2 -a"]);
-        assert_eq!(compacted.dump(2).unwrap(), "b=1 2/2 v1");
+        assert_eq!(compacted.listing(2).unwrap(), "b=1 2/2 v1");
     }
 
     #[test]

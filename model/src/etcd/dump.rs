@@ -28,7 +28,10 @@ impl Store {
     #[must_use]
     pub fn dump(&self) -> Dump {
         let plain = |events: &[StoreEvent]| {
-            events.iter().map(|event| (event.kind, event.kv.clone())).collect::<Vec<_>>()
+            events
+                .iter()
+                .map(|event| (event.kind, event.kv.clone()))
+                .collect::<Vec<_>>()
         };
         let compacted = self.history.compacted();
         let base = compacted.map(|revision| self.history.rewind(&self.live, revision));
@@ -45,22 +48,35 @@ impl Store {
         Dump {
             revision: self.revision,
             compacted,
-            base: base.iter().flat_map(Map::iter).map(|(_, kv)| kv.clone()).collect(),
+            base: base
+                .iter()
+                .flat_map(Map::iter)
+                .map(|(_, kv)| kv.clone())
+                .collect(),
             edge,
             events,
-            leases: leases.map(|(id, lease)| (id, lease.ttl(), lease.expires())).collect(),
+            leases: leases
+                .map(|(id, lease)| (id, lease.ttl(), lease.expires()))
+                .collect(),
         }
     }
 
     /// The state that [`Store::dump`] was made of; `None` when the data contradicts itself.
     #[must_use]
     pub fn restore(dump: Dump) -> Option<Store> {
-        let mut live: Map<Key, KeyValue> =
-            dump.base.into_iter().map(|kv| (kv.key.clone(), kv)).collect();
+        let mut live: Map<Key, KeyValue> = dump
+            .base
+            .into_iter()
+            .map(|kv| (kv.key.clone(), kv))
+            .collect();
         let edge: Arc<[StoreEvent]> = dump
             .edge
             .into_iter()
-            .map(|(kind, kv)| StoreEvent { kind, kv, previous: None })
+            .map(|(kind, kv)| StoreEvent {
+                kind,
+                kv,
+                previous: None,
+            })
             .collect();
         let mut history = History::since(dump.compacted, edge, &live);
         let mut reached = dump.compacted.unwrap_or_default().max(Revision(1));
@@ -96,7 +112,12 @@ impl Store {
                 leases.insert(kv.lease, lease);
             }
         }
-        Some(Store { revision: dump.revision, live, history, leases })
+        Some(Store {
+            revision: dump.revision,
+            live,
+            history,
+            leases,
+        })
     }
 }
 
@@ -112,10 +133,17 @@ mod tests {
     /// Puts and deletes over a few keys, some with a lease, and compactions.
     fn commands() -> Vec<Command> {
         let lease = LeaseId(7);
-        let mut commands = vec![Command::GrantLease { lease, ttl: 60, now: Time(0) }];
+        let mut commands = vec![Command::GrantLease {
+            lease,
+            ttl: 60,
+            now: Time(0),
+        }];
         for step in 0_u64..200 {
             let key = format!("/registry/a/{}", step % 7);
-            let mut put = Put::new(key.as_str().into(), Frozen::from(format!("{step}").as_str()));
+            let mut put = Put::new(
+                key.as_str().into(),
+                Frozen::from(format!("{step}").as_str()),
+            );
             put.lease = LeaseId(if step % 5 == 0 { 7 } else { 0 });
             let other = format!("/registry/a/{}", (step + 3) % 7);
             let delete = DeleteRange {
@@ -145,7 +173,11 @@ mod tests {
         for command in commands() {
             let done = store.apply(&command).is_ok();
             compactions += u32::from(done && matches!(command, Command::Compact(_)));
-            assert_eq!(Store::restore(store.dump()), Some(store.clone()), "{command:?}");
+            assert_eq!(
+                Store::restore(store.dump()),
+                Some(store.clone()),
+                "{command:?}"
+            );
         }
         assert!(compactions > 3 && store.revision() > Revision(128));
         // A checkpoint lies exactly at the compacted revision.

@@ -50,7 +50,7 @@ impl Store {
     }
 
     /// Every key with value, revisions and version, as of a revision.
-    pub(super) fn dump(&self, revision: u64) -> Result<String, Error> {
+    pub(super) fn listing(&self, revision: u64) -> Result<String, Error> {
         let state = self.snapshot(Revision(revision))?;
         let lines = state.iter().map(|(key, kv)| {
             let (create, modified) = (kv.create_revision, kv.mod_revision);

@@ -27,7 +27,10 @@ impl History {
         edge: Arc<[StoreEvent]>,
         live: &Map<Key, KeyValue>,
     ) -> History {
-        let mut history = History { compacted, ..History::default() };
+        let mut history = History {
+            compacted,
+            ..History::default()
+        };
         if let Some(revision) = compacted
             && !edge.is_empty()
         {

@@ -36,7 +36,11 @@ impl Lease {
 
     /// A lease that no key goes with yet.
     pub(super) fn without_keys(ttl: u64, expires: Time) -> Lease {
-        Lease { ttl, expires, keys: Map::new() }
+        Lease {
+            ttl,
+            expires,
+            keys: Map::new(),
+        }
     }
 
     /// The same with one more key.
@@ -225,7 +229,7 @@ mod tests {
         let events: Vec<_> = store.events(Revision(4)).unwrap().collect();
         assert_eq!(events.len(), 1);
         assert_eq!(told(events[0].1), "5 -a [1], 5 -b [1]");
-        assert_eq!(store.dump(5).unwrap(), "c=1 4/4 v1");
+        assert_eq!(store.listing(5).unwrap(), "c=1 4/4 v1");
         let again = store.apply(&Command::RevokeLease(LeaseId(1)));
         assert_eq!(again, Err(Error::LeaseNotFound));
     }
@@ -268,7 +272,7 @@ mod tests {
                 now: seconds(19),
             })
             .unwrap();
-        assert_eq!(store.dump(3).unwrap(), "");
+        assert_eq!(store.listing(3).unwrap(), "");
         assert_eq!(store.leases().count(), 0);
     }
 }

@@ -224,7 +224,7 @@ mod tests {
     #[test]
     fn a_new_store_is_at_revision_1() {
         assert_eq!(Store::new().revision(), Revision(1));
-        assert_eq!(Store::new().dump(1).unwrap(), "");
+        assert_eq!(Store::new().listing(1).unwrap(), "");
     }
 
     #[test]
@@ -236,17 +236,17 @@ mod tests {
             delete(key("a")),
             put("a", "3"),
         ]);
-        assert_eq!(store.dump(2).unwrap(), "a=1 2/2 v1");
-        assert_eq!(store.dump(4).unwrap(), "a=2 2/3 v2, b=1 4/4 v1");
-        assert_eq!(store.dump(5).unwrap(), "b=1 4/4 v1");
-        assert_eq!(store.dump(6).unwrap(), "a=3 6/6 v1, b=1 4/4 v1");
-        assert_eq!(store.dump(7), Err(Error::FutureRevision(Revision(6))));
+        assert_eq!(store.listing(2).unwrap(), "a=1 2/2 v1");
+        assert_eq!(store.listing(4).unwrap(), "a=2 2/3 v2, b=1 4/4 v1");
+        assert_eq!(store.listing(5).unwrap(), "b=1 4/4 v1");
+        assert_eq!(store.listing(6).unwrap(), "a=3 6/6 v1, b=1 4/4 v1");
+        assert_eq!(store.listing(7), Err(Error::FutureRevision(Revision(6))));
     }
 
     #[test]
     fn every_old_revision_can_be_read_across_many_checkpoints() {
         let mut store = Store::new();
-        let mut states = vec![store.dump(1).unwrap()];
+        let mut states = vec![store.listing(1).unwrap()];
         for step in 0..300_u32 {
             let name = (step % 7).to_string();
             store = if step % 5 == 4 {
@@ -256,13 +256,13 @@ mod tests {
             };
             while (states.len() as u64) < store.revision().0 {
                 let at = states.len() as u64 + 1;
-                states.push(store.dump(at).unwrap());
+                states.push(store.listing(at).unwrap());
             }
         }
         let last = store.revision().0;
         for at in 1..=last {
             assert_eq!(
-                store.dump(at).unwrap(),
+                store.listing(at).unwrap(),
                 states[at as usize - 1],
                 "revision {at}"
             );
@@ -270,12 +270,12 @@ mod tests {
         let compacted = store.compacted_at(130);
         for at in 130..=last {
             assert_eq!(
-                compacted.dump(at).unwrap(),
+                compacted.listing(at).unwrap(),
                 states[at as usize - 1],
                 "revision {at}"
             );
         }
-        assert_eq!(compacted.dump(129), Err(Error::Compacted(Revision(130))));
+        assert_eq!(compacted.listing(129), Err(Error::Compacted(Revision(130))));
     }
 
     #[test]
@@ -283,8 +283,8 @@ mod tests {
         let store = Store::new().with(&[put("a", "1")]);
         let snapshot = store.clone();
         let later = store.with(&[put("a", "2"), delete(KeyRange::all())]);
-        assert_eq!(snapshot.dump(2).unwrap(), "a=1 2/2 v1");
-        assert_eq!(later.dump(4).unwrap(), "");
+        assert_eq!(snapshot.listing(2).unwrap(), "a=1 2/2 v1");
+        assert_eq!(later.listing(4).unwrap(), "");
     }
 
     #[test]

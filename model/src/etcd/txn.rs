@@ -211,7 +211,7 @@ mod tests {
         assert_eq!(nothing.revision, Revision(1));
         let both = store.together(vec![put("a", "1"), put("b", "1")]).unwrap();
         assert_eq!(both.revision, Revision(2));
-        assert_eq!(store.dump(2).unwrap(), "a=1 2/2 v1, b=1 2/2 v1");
+        assert_eq!(store.listing(2).unwrap(), "a=1 2/2 v1, b=1 2/2 v1");
         // Writing the same again is a change.
         assert_eq!(
             store.together(vec![put("a", "1")]).unwrap().revision,
@@ -273,7 +273,7 @@ mod tests {
         let store = store.with(&[leased.into(), keep_lease.clone().into()]);
         assert_eq!(store.get(&"a".into()).unwrap().lease, LeaseId(5));
         let mut store = store.with(&[keep_value.clone().into()]);
-        assert_eq!(store.dump(4).unwrap(), "a=2 2/4 v3");
+        assert_eq!(store.listing(4).unwrap(), "a=2 2/4 v3");
         assert_eq!(store.get(&"a".into()).unwrap().lease, LeaseId(0));
         let value = Put {
             value: "x".into(),
@@ -345,7 +345,7 @@ mod tests {
         };
         let response = store.txn(&outer).unwrap();
         assert!(response.succeeded);
-        assert_eq!(store.dump(2).unwrap(), "a=1 2/2 v1, b=absent 2/2 v1");
+        assert_eq!(store.listing(2).unwrap(), "a=1 2/2 v1, b=absent 2/2 v1");
         match &response.responses[1] {
             OperationResponse::Txn(nested) => {
                 assert!(nested.succeeded);
@@ -375,8 +375,8 @@ mod tests {
         let events: Vec<_> = store.events(Revision(2)).unwrap().collect();
         // What was before is what was at the revision before.
         assert_eq!(told(events[0].1), "3 a=1 [0], 3 b=1, 3 -a [0], 3 -b");
-        assert_eq!(store.dump(3).unwrap(), "");
-        assert_eq!(store.dump(2).unwrap(), "a=0 2/2 v1");
+        assert_eq!(store.listing(3).unwrap(), "");
+        assert_eq!(store.listing(2).unwrap(), "a=0 2/2 v1");
     }
 
     #[test]

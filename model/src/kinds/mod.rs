@@ -116,3 +116,11 @@ pub fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) -> Vec<St
         _ => Vec::new(),
     }
 }
+
+/// True when nothing but finalizers in the metadata holds the object back: namespaces have
+/// finalizers of their own (`ShouldDeleteNamespaceDuringUpdate`).
+#[must_use]
+pub fn may_go(resource: &Resource, object: &Value) -> bool {
+    let is_namespace = resource.group.is_empty() && resource.plural == "namespaces";
+    !is_namespace || namespace::is_finished(object)
+}

@@ -1,5 +1,77 @@
-//! Audit events as values.
+//! Audit events as values (<https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/>).
 
-/// What happened, for the log (`audit.k8s.io/v1`).
+use super::context::Context;
+use crate::ambient::Time;
+use alloc::sync::Arc;
+use serde_json::{Value, json};
+
+/// At which point of a request's life an event was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// The request has come in.
+    RequestReceived,
+    /// A watch has been granted and goes on.
+    ResponseStarted,
+    /// The answer is complete.
+    ResponseComplete,
+}
+
+/// What happened, for the log.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Event {}
+pub struct Event {
+    /// At which point.
+    pub stage: Stage,
+    /// The request: who asked for what.
+    pub context: Arc<Context>,
+    /// The HTTP code, once there is one.
+    pub code: Option<u16>,
+    /// When.
+    pub at: Time,
+}
+
+impl Event {
+    /// The event as `audit.k8s.io/v1` has it, at level `Metadata`.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        let context = &self.context;
+        let attributes = &context.attributes;
+        let mut uri = attributes.path.clone();
+        let query = context.query.encode();
+        if !query.is_empty() {
+            uri.push('?');
+            uri.push_str(&query);
+        }
+        let mut event = json!({
+            "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
+            "auditID": context.audit_id, "stage": self.word(), "requestURI": uri,
+            "verb": attributes.verb, "user": user(context), "sourceIPs": [context.source],
+            "userAgent": context.user_agent,
+            "requestReceivedTimestamp": context.received.rfc3339_micro(),
+            "stageTimestamp": self.at.rfc3339_micro(),
+        });
+        if attributes.is_resource {
+            event["objectRef"] = json!({
+                "resource": attributes.resource, "namespace": attributes.namespace,
+                "name": attributes.name, "subresource": attributes.subresource,
+                "apiVersion": attributes.version, "apiGroup": attributes.group,
+            });
+        }
+        if let Some(code) = self.code {
+            event["responseStatus"] = json!({"metadata": {}, "code": code});
+        }
+        event
+    }
+
+    fn word(&self) -> &'static str {
+        match self.stage {
+            Stage::RequestReceived => "RequestReceived",
+            Stage::ResponseStarted => "ResponseStarted",
+            Stage::ResponseComplete => "ResponseComplete",
+        }
+    }
+}
+
+fn user(context: &Context) -> Value {
+    let user = &context.user;
+    json!({"username": user.name, "uid": user.uid, "groups": user.groups, "extra": user.extra})
+}

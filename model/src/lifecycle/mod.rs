@@ -5,21 +5,48 @@
 //! with the [`Event`] that answers it. Between the two another request may run: that gap is where
 //! the bugs of control planes live, and the checker sees it.
 
+pub mod admit;
 pub mod attributes;
 pub mod audit;
 pub mod authenticate;
 pub mod authorize;
+pub mod collection;
+pub mod context;
+pub mod create;
+pub mod delete;
+pub mod document;
 pub mod negotiate;
+pub mod options;
+pub mod paths;
 pub mod query;
+pub mod read;
+pub mod respond;
+pub mod review;
 pub mod route;
+pub mod storage;
+pub mod subresource;
+pub mod update;
+pub mod validate;
+pub mod watch;
 
 use crate::{
+    ambient::Ambient,
     cache::Cache,
+    config::Config,
     etcd::{self, Range, RangeResponse, Revision, Txn, TxnResponse},
     frozen::Frozen,
-    wire::{BodyError, Response},
+    limits,
+    status::{Reason, Refusal, Status},
+    table::{Form, IncludeObject},
+    wire::{Body, BodyError, Head, Response},
 };
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, string::ToString, sync::Arc, vec, vec::Vec};
+use attributes::Attributes;
+use authorize::Decision;
+use context::{Context, Progress, Scene, Turn};
+use negotiate::{Accepted, Offer};
+use query::Query;
+use route::{Action, Endpoint, Target};
 
 /// What the core wants done. The driver does it and calls [`InFlight::resume`] with the answer.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -84,4 +111,284 @@ pub enum Next {
 
 /// A request between two steps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct InFlight {}
+pub struct InFlight {
+    context: Arc<Context>,
+    stage: Stage,
+}
+
+/// Where a request waits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Stage {
+    /// For its body.
+    Body,
+    /// In a create.
+    Create(create::Create),
+    /// In an update, patch or binding.
+    Update(update::Update),
+    /// In a delete.
+    Delete(delete::Delete),
+    /// In the delete of a collection.
+    DeleteCollection(collection::DeleteCollection),
+    /// In a get.
+    Get(read::Get),
+    /// In a list.
+    List(read::List),
+    /// Before a watch.
+    Watch(watch::Start),
+}
+
+/// Begins a request.
+#[must_use]
+pub fn begin(head: &Head, config: &Config, ambient: &Ambient) -> Step {
+    let mut context = received(head, ambient);
+    let progress = admit_request(head, &mut context, config, ambient);
+    let context = Arc::new(context);
+    let first = audit::Event {
+        stage: audit::Stage::RequestReceived,
+        context: context.clone(),
+        code: None,
+        at: ambient.now,
+    };
+    let mut step = finish(context, progress, ambient);
+    step.audit.insert(0, first);
+    step
+}
+
+impl InFlight {
+    /// Goes on with what the outside answered.
+    #[must_use]
+    pub fn resume(self, event: Event, config: &Config, ambient: &Ambient) -> Step {
+        let InFlight { context, stage } = self;
+        let progress = match &context.target {
+            Target::Resource(endpoint) => {
+                let scene = Scene {
+                    context: &context,
+                    endpoint,
+                    config,
+                    ambient,
+                };
+                advance(stage, event, &scene)
+            }
+            Target::Path => Err(unexpected_event(&stage, &event)),
+        };
+        finish(context, progress, ambient)
+    }
+
+    /// The facts of the request, for logs and metrics.
+    #[must_use]
+    pub fn context(&self) -> &Arc<Context> {
+        &self.context
+    }
+}
+
+/// The phases before anything is read: each may refuse, and nothing has been touched yet.
+fn admit_request(
+    head: &Head,
+    context: &mut Context,
+    config: &Config,
+    ambient: &Ambient,
+) -> Progress {
+    context.user = authenticate::authenticate(head, &config.authentication)?;
+    match authorize::authorize(&context.user, &context.attributes, &config.authorization) {
+        Decision::Allow => {}
+        Decision::Deny(reason) | Decision::NoOpinion(reason) => {
+            return Err(authorize::forbidden(
+                &context.user,
+                &context.attributes,
+                &reason,
+            ));
+        }
+    }
+    let watch = context.query.flag("watch");
+    context.target = route::route(&context.attributes, &head.method, watch, &config.resources)?;
+    review::redirect_bindings(&mut context.target, &config.resources);
+    let Target::Resource(endpoint) = context.target.clone() else {
+        return paths::answer(head, context, config, ambient).map(Turn::Reply);
+    };
+    refuse_unserved(&endpoint)?;
+    if endpoint.action == Action::Patch {
+        crate::patch::check_media_type(&negotiate::media_type(&context.content_type))?;
+    }
+    context.accepted = negotiate::negotiate(head.header("accept"), offer(&endpoint))?;
+    if context.accepted.form == Form::Table {
+        let include = IncludeObject::parse(context.query.text("includeObject"));
+        context.accepted.include = include.map_err(Status::bad_request)?;
+    }
+    if endpoint.action == Action::Create {
+        negotiate::check_content_type(&context.content_type)?;
+    }
+    let scene = Scene {
+        context,
+        endpoint: &endpoint,
+        config,
+        ambient,
+    };
+    match endpoint.action {
+        Action::Get => read::begin_get(&scene),
+        Action::List => read::begin_list(&scene),
+        Action::Watch => watch::begin(&scene),
+        _ => {
+            let limit = limits::REQUEST_BODY_BYTES;
+            Ok(Turn::Wait(Stage::Body, Effect::Body { limit }))
+        }
+    }
+}
+
+fn advance(stage: Stage, event: Event, scene: &Scene<'_>) -> Progress {
+    let event = match event {
+        Event::Deadline => return Err(deadline()),
+        Event::Unavailable(why) => return Err(Status::internal(&why)),
+        event => event,
+    };
+    match stage {
+        Stage::Body => body(event, scene),
+        Stage::Create(create) => create.resume(event, scene),
+        Stage::Update(update) => update.resume(event, scene),
+        Stage::Delete(delete) => delete.resume(event, scene),
+        Stage::DeleteCollection(collection) => collection.resume(event, scene),
+        Stage::Get(get) => get.resume(event, scene),
+        Stage::List(list) => list.resume(event, scene),
+        Stage::Watch(watch) => watch.resume(event, scene),
+    }
+}
+
+fn body(event: Event, scene: &Scene<'_>) -> Progress {
+    let Event::Body(body) = event else {
+        return unexpected(Stage::Body, event);
+    };
+    let body = body.map_err(|error| body_error(&error))?;
+    match scene.endpoint.action {
+        Action::Create if review::is_one(scene.endpoint) => review::answer(scene, body.bytes()),
+        Action::Create if review::is_binding(scene.endpoint) => {
+            update::begin_binding(scene, body.bytes())
+        }
+        Action::Create => create::begin(scene, body.bytes()),
+        Action::Update => update::begin_replace(scene, body.bytes()),
+        Action::Patch => update::begin_patch(scene, body.bytes()),
+        Action::Delete => delete::begin(scene, body.bytes()),
+        Action::DeleteCollection => collection::begin(scene, body.bytes()),
+        Action::Get | Action::List | Action::Watch => {
+            unexpected(Stage::Body, Event::Body(Ok(body)))
+        }
+    }
+}
+
+/// Every answer leaves here, with its audit event.
+fn finish(context: Arc<Context>, progress: Progress, ambient: &Ambient) -> Step {
+    let answer = match progress {
+        Ok(Turn::Wait(stage, effect)) => {
+            let next = Next::Wait(InFlight { context, stage }, effect);
+            return Step {
+                audit: Vec::new(),
+                next,
+            };
+        }
+        Ok(Turn::Reply(answer)) => answer,
+        Err(refusal) => respond::refusal(&context.accepted, &refusal),
+    };
+    let stage = match answer.body {
+        Body::Watch(_) => audit::Stage::ResponseStarted,
+        _ => audit::Stage::ResponseComplete,
+    };
+    let event = audit::Event {
+        stage,
+        context,
+        code: Some(answer.code),
+        at: ambient.now,
+    };
+    Step {
+        audit: vec![event],
+        next: Next::Done(answer),
+    }
+}
+
+fn received(head: &Head, ambient: &Ambient) -> Context {
+    let query = Query::parse(&head.query);
+    let path = query::unescape(&head.path, false).unwrap_or_else(|| head.path.clone());
+    let attributes = Attributes::of(head, &path, &query);
+    let told = head.header("audit-id");
+    Context {
+        attributes,
+        query,
+        user: crate::config::User::default(),
+        target: Target::Path,
+        accepted: Accepted::default(),
+        content_type: head.header("content-type").to_string(),
+        user_agent: head.header("user-agent").to_string(),
+        source: head.source.clone(),
+        audit_id: if told.is_empty() {
+            ambient.uid()
+        } else {
+            told.to_string()
+        },
+        received: ambient.now,
+    }
+}
+
+fn offer(endpoint: &Endpoint) -> Offer {
+    match endpoint.action {
+        Action::List | Action::Watch | Action::DeleteCollection => Offer::Collection,
+        _ if endpoint.resource.stored() => Offer::Object,
+        _ => Offer::Document,
+    }
+}
+
+/// Subresources that discovery names because clients expect them, and that need a kubelet or a
+/// controller which is not there yet.
+fn refuse_unserved(endpoint: &Endpoint) -> Result<(), Refusal> {
+    let resource = endpoint.resource.plural.as_str();
+    let subresource = endpoint.subresource.as_str();
+    match (resource, subresource) {
+        (_, "attach" | "exec" | "log" | "portforward" | "proxy" | "eviction" | "token")
+        | ("componentstatuses", _) => Err(Status::new(
+            Reason::NotImplemented,
+            format!("{resource}/{subresource} is not served by this server yet"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn body_error(error: &BodyError) -> Refusal {
+    match error {
+        BodyError::TooLarge => Status::new(
+            Reason::RequestEntityTooLarge,
+            format!(
+                "Request entity too large: limit is {}",
+                limits::REQUEST_BODY_BYTES
+            ),
+        ),
+        BodyError::Malformed(why) => Status::bad_request(why.clone()),
+        BodyError::Cut => Status::bad_request("the body of the request could not be read"),
+    }
+}
+
+fn deadline() -> Refusal {
+    Status::new(
+        Reason::Timeout,
+        "Timeout: request did not complete within the allotted timeout",
+    )
+}
+
+/// What the store refused, where it was not foreseen.
+fn store_error(error: etcd::Error) -> Refusal {
+    Status::internal(&error.to_string())
+}
+
+/// The driver answered another effect than was asked for: a bug, and no panic.
+fn unexpected(stage: Stage, event: Event) -> Progress {
+    Err(unexpected_event(&stage, &event))
+}
+
+fn unexpected_event(_stage: &Stage, event: &Event) -> Refusal {
+    let kind = match event {
+        Event::Body(_) => "a body",
+        Event::Cache(_) => "a cache",
+        Event::Revision(_) => "a revision",
+        Event::Read(_) => "a read",
+        Event::Committed(_) => "a commit",
+        Event::Unavailable(_) | Event::Deadline => "an end",
+    };
+    Status::internal(&format!(
+        "the driver answered {kind} that was not asked for"
+    ))
+}

@@ -3,7 +3,7 @@
 
 use crate::{
     status::{Reason, Refusal, Status},
-    table::Form,
+    table::{Form, IncludeObject},
     wire::Encoding,
 };
 use alloc::{
@@ -22,6 +22,8 @@ pub struct Accepted {
     pub form: Form,
     /// The version of `meta.k8s.io` that rows and metadata are written in.
     pub meta_version: &'static str,
+    /// What goes along with each row of a Table (`includeObject`).
+    pub include: IncludeObject,
 }
 
 impl Default for Accepted {
@@ -30,6 +32,7 @@ impl Default for Accepted {
             encoding: Encoding::Json,
             form: Form::Object,
             meta_version: "v1",
+            include: IncludeObject::Metadata,
         }
     }
 }
@@ -182,6 +185,7 @@ fn serve(clause: &Clause, offer: Offer) -> Option<Accepted> {
         encoding,
         form,
         meta_version,
+        ..Accepted::default()
     })
 }
 

@@ -57,6 +57,17 @@ impl Query {
         })
     }
 
+    /// The query in its encoded form, names sorted.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let pairs = self.0.iter().flat_map(|(name, values)| {
+            values
+                .iter()
+                .map(move |value| format!("{}={}", escape(name), escape(value)))
+        });
+        pairs.collect::<Vec<String>>().join("&")
+    }
+
     /// The optional flag.
     #[must_use]
     pub fn optional_flag(&self, name: &str) -> Option<bool> {
@@ -105,6 +116,18 @@ pub fn unescape(text: &str, plus_is_space: bool) -> Option<String> {
     String::from_utf8(out).ok()
 }
 
+fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::Query;
@@ -117,6 +140,7 @@ mod tests {
         assert!(query.flag("b") && query.flag("w") && !query.flag("c") && !query.flag("d"));
         assert_eq!(query.number("n").unwrap(), Some(-7));
         assert_eq!(query.all("n").len(), 2);
+        assert_eq!(Query::parse(&query.encode()), query);
         for broken in ["a=%", "a=%4", "a=%zz", "a=%ff", "%=b"] {
             assert_eq!(Query::parse(broken), Query::default(), "{broken}");
         }

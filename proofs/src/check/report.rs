@@ -71,6 +71,8 @@ pub enum Failure {
     Boundary,
     /// A step did something else when it was repeated.
     Unrepeatable,
+    /// A world claims what was not checked: why, and the name concerned.
+    Claim(String, &'static str),
     /// Several of these.
     Many(Vec<Failure>),
 }
@@ -96,6 +98,7 @@ impl fmt::Display for Failure {
                 "the model cuts states off by its boundary: let its actions end instead",
             ),
             Failure::Unrepeatable => f.write_str("the model is not deterministic"),
+            Failure::Claim(why, name) => write!(f, "{why}: {name}"),
             Failure::Many(failures) => failures
                 .iter()
                 .try_for_each(|failure| writeln!(f, "{failure}")),

@@ -88,12 +88,21 @@ impl Embedded {
             failure: OnceLock::new(),
         });
         let (orders, waiting) = mpsc::channel(COMMANDS_WAITING);
-        let writer = Writer { waiting, state, disk, shared: Arc::clone(&shared) };
+        let writer = Writer {
+            waiting,
+            state,
+            disk,
+            shared: Arc::clone(&shared),
+        };
         let writer = thread::Builder::new()
             .name("store".into())
             .spawn(move || writer.run())
             .map_err(|why| StartError(format!("cannot start a thread: {why}")))?;
-        Ok(Embedded { orders, shared, writer: Mutex::new(Some(writer)) })
+        Ok(Embedded {
+            orders,
+            shared,
+            writer: Mutex::new(Some(writer)),
+        })
     }
 
     /// The newest durable state.
@@ -122,7 +131,10 @@ impl Embedded {
     pub(crate) async fn commit(&self, command: Command) -> Result<Outcome, CommitError> {
         let (reply, answer) = oneshot::channel();
         let gone = || CommitError::Unavailable(self.failure().unwrap_or(STOPPED).to_owned());
-        self.orders.send(Order::Commit(command, reply)).await.map_err(|_| gone())?;
+        self.orders
+            .send(Order::Commit(command, reply))
+            .await
+            .map_err(|_| gone())?;
         answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
@@ -135,9 +147,15 @@ impl Embedded {
     pub(crate) async fn stop(&self) {
         // An error means that it has ended already.
         let _ = self.orders.send(Order::Stop).await;
-        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let writer = self
+            .writer
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
         if let Some(writer) = writer
-            && tokio::task::spawn_blocking(|| writer.join()).await.is_ok_and(|end| end.is_err())
+            && tokio::task::spawn_blocking(|| writer.join())
+                .await
+                .is_ok_and(|end| end.is_err())
         {
             tracing::error!("the store's writer panicked");
         }
@@ -154,7 +172,10 @@ struct Writer {
     shared: Arc<Shared>,
 }
 
-type Answer = (oneshot::Sender<Result<Outcome, CommitError>>, Result<Outcome, CommitError>);
+type Answer = (
+    oneshot::Sender<Result<Outcome, CommitError>>,
+    Result<Outcome, CommitError>,
+);
 
 impl Writer {
     fn run(mut self) {
@@ -192,7 +213,11 @@ impl Writer {
             };
             answers.push((reply, result));
             let full = answers.len() >= COMMANDS_BATCH || bytes >= FRAME_BYTES;
-            next = if full { None } else { self.waiting.try_recv().ok() };
+            next = if full {
+                None
+            } else {
+                self.waiting.try_recv().ok()
+            };
         }
         if failure.is_none()
             && let Some(disk) = &mut self.disk
@@ -230,11 +255,17 @@ impl Writer {
         if !changed && matches!(command, Command::Txn(_)) {
             return Ok((Ok(outcome), 0));
         }
-        let events = self.state.store.events(before).map_err(|why| why.to_string())?;
+        let events = self
+            .state
+            .store
+            .events(before)
+            .map_err(|why| why.to_string())?;
         for (revision, events) in events {
             let gap = |_| format!("the watch cache has lost step at revision {revision}");
             self.state.cache.apply(revision, events).map_err(gap)?;
-            let prefixes = events.iter().filter_map(|event| registry::prefix_of(&event.kv.key));
+            let prefixes = events
+                .iter()
+                .filter_map(|event| registry::prefix_of(&event.kv.key));
             touched.extend(prefixes.map(str::to_owned));
         }
         let bytes = match &mut self.disk {
@@ -262,7 +293,10 @@ impl Writer {
     /// holds is only known again after a restart.
     fn fail(&mut self, before: Published, why: &str, answers: &mut [Answer]) {
         if self.shared.failure.set(why.to_owned()).is_ok() {
-            tracing::error!(why, "the store accepts no more writes; restart once the cause is removed");
+            tracing::error!(
+                why,
+                "the store accepts no more writes; restart once the cause is removed"
+            );
         }
         self.state = before;
         for (_, result) in answers {
@@ -289,11 +323,20 @@ impl Disk {
         let (mut store, sequence, size) = snapshot::read(directory)?;
         let log = Log::recover(directory, sequence, |command| {
             // Only what the store took was logged.
-            store.apply(&command).map(|_| ()).map_err(|why| why.to_string())
+            store
+                .apply(&command)
+                .map(|_| ())
+                .map_err(|why| why.to_string())
         })?;
         log::remove_before(directory, sequence)?;
         let due = LOG_BYTES.max(size);
-        let disk = Disk { directory: directory.to_owned(), log, _lock: lock, due, snapshot: None };
+        let disk = Disk {
+            directory: directory.to_owned(),
+            log,
+            _lock: lock,
+            due,
+            snapshot: None,
+        };
         Ok((store, disk))
     }
 
@@ -310,8 +353,7 @@ impl Disk {
             self.due += LOG_BYTES;
             return;
         }
-        let (store, sequence, directory) =
-            (store.clone(), self.log.next(), self.directory.clone());
+        let (store, sequence, directory) = (store.clone(), self.log.next(), self.directory.clone());
         let write = move || {
             let written = snapshot::write(&directory, sequence, &store)
                 .and_then(|size| log::remove_before(&directory, sequence).map(|()| size));
@@ -327,7 +369,10 @@ impl Disk {
     }
 
     fn end_snapshot(&mut self) {
-        let size = self.snapshot.take().and_then(|thread| thread.join().ok().flatten());
+        let size = self
+            .snapshot
+            .take()
+            .and_then(|thread| thread.join().ok().flatten());
         self.due = LOG_BYTES.max(size.unwrap_or_default());
     }
 
@@ -340,9 +385,10 @@ fn lock(path: &Path) -> Result<File, StartError> {
     let file = File::create(path).map_err(|why| StartError::at(path, why))?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(StartError::at(path, "another server uses this data directory"))
-        }
+        Err(TryLockError::WouldBlock) => Err(StartError::at(
+            path,
+            "another server uses this data directory",
+        )),
         Err(TryLockError::Error(why)) => Err(StartError::at(path, why)),
     }
 }

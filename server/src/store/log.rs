@@ -138,10 +138,7 @@ pub(super) fn remove_before(directory: &Path, sequence: u64) -> Result<(), Start
 }
 
 /// The files of `directory` that are called `<prefix><number>`, by number.
-pub(super) fn numbered(
-    directory: &Path,
-    prefix: &str,
-) -> Result<Vec<(u64, PathBuf)>, StartError> {
+pub(super) fn numbered(directory: &Path, prefix: &str) -> Result<Vec<(u64, PathBuf)>, StartError> {
     let wrong = |why: io::Error| StartError::at(directory, why);
     let mut found = Vec::new();
     for entry in fs::read_dir(directory).map_err(wrong)? {
@@ -190,7 +187,8 @@ struct Header {
 /// The header at the start of `bytes`; `None` when there is no whole, undamaged one.
 fn header(bytes: &[u8]) -> Option<Header> {
     let bytes: &[u8; HEADER] = bytes.first_chunk()?;
-    let word = |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
+    let word =
+        |at: usize| u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]]);
     let whole = bytes[..4] == FRAME && crc32fast::hash(&bytes[..24]) == word(24);
     whole.then(|| Header {
         commands: word(4),
@@ -225,7 +223,10 @@ fn read_segment(
         StartError::at(path, text)
     };
     if bytes.get(..SEGMENT.len()) != Some(SEGMENT) {
-        return Err(damaged(0, "it is not a log of a version that this server reads"));
+        return Err(damaged(
+            0,
+            "it is not a log of a version that this server reads",
+        ));
     }
     let (mut offset, mut sequence) = (SEGMENT.len(), first);
     while offset < bytes.len() {
@@ -325,7 +326,10 @@ mod tests {
         let key = format!("/registry/configmaps/default/{number}");
         let value = format!("{{\"kind\":\"ConfigMap\",\"number\":{number}}}");
         let put = Put::new(key.as_str().into(), Frozen::from(value.as_str()));
-        Command::Txn(Txn { success: vec![Operation::Put(put)], ..Txn::default() })
+        Command::Txn(Txn {
+            success: vec![Operation::Put(put)],
+            ..Txn::default()
+        })
     }
 
     fn recover(directory: &Path, from: u64) -> Result<(Log, Vec<Command>), StartError> {
@@ -370,7 +374,10 @@ mod tests {
         assert_eq!(recover(directory.path(), 2).unwrap().1, commands[2..]);
         super::remove_before(directory.path(), 4).unwrap();
         assert_eq!(recover(directory.path(), 4).unwrap().1, commands[4..]);
-        assert!(recover(directory.path(), 3).is_err(), "a gap must not go unseen");
+        assert!(
+            recover(directory.path(), 3).is_err(),
+            "a gap must not go unseen"
+        );
     }
 
     #[test]
@@ -402,7 +409,10 @@ mod tests {
                 let mut damaged = whole.clone();
                 damaged[position] ^= 1 << bit;
                 fs::write(&path, &damaged).unwrap();
-                let error = recover(directory.path(), 0).err().expect("damage is seen").0;
+                let error = recover(directory.path(), 0)
+                    .err()
+                    .expect("damage is seen")
+                    .0;
                 let frame = ends.iter().filter(|end| **end <= position).count();
                 let offset = if position < SEGMENT.len() {
                     0
@@ -443,7 +453,10 @@ mod tests {
         let mut holed = whole;
         holed[super::SECTOR..2 * super::SECTOR].fill(0);
         fs::write(&path, &holed).unwrap();
-        let error = recover(directory.path(), 0).err().expect("damage is seen").0;
+        let error = recover(directory.path(), 0)
+            .err()
+            .expect("damage is seen")
+            .0;
         assert!(error.contains("damaged at byte 16 of"), "{error}");
     }
 }

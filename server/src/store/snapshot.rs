@@ -23,7 +23,11 @@ pub(super) fn write(directory: &Path, sequence: u64, store: &Store) -> Result<u6
     let path = directory.join(format!("snapshot-{sequence:020}"));
     let mut size = 0;
     replace(&path, |file| {
-        let mut out = Checked { inner: BufWriter::new(file), crc: crc32fast::Hasher::new(), size: 0 };
+        let mut out = Checked {
+            inner: BufWriter::new(file),
+            crc: crc32fast::Hasher::new(),
+            size: 0,
+        };
         out.write_all(SNAPSHOT)?;
         postcard::to_io(&store.dump(), &mut out).map_err(io::Error::other)?;
         let crc = out.crc.clone().finalize();

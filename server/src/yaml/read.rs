@@ -14,7 +14,10 @@ pub(crate) fn to_json(text: &[u8]) -> Result<Vec<u8>, String> {
     let text = std::str::from_utf8(text).map_err(|_| "yaml: invalid UTF-8".to_owned())?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let document = Reader::default().read(text)?;
-    let mut out = Output { json: Vec::new(), limit: text.len() * YAML_GROWTH + YAML_ALLOWANCE };
+    let mut out = Output {
+        json: Vec::new(),
+        limit: text.len() * YAML_GROWTH + YAML_ALLOWANCE,
+    };
     out.write(&document)?;
     Ok(out.json)
 }
@@ -35,8 +38,16 @@ struct Member {
 
 /// A collection that is still open.
 enum Open {
-    Sequence { anchor: usize, items: Vec<Rc<Node>> },
-    Mapping { anchor: usize, members: Vec<Member>, merged: Vec<Rc<Node>>, key: Option<Key> },
+    Sequence {
+        anchor: usize,
+        items: Vec<Rc<Node>>,
+    },
+    Mapping {
+        anchor: usize,
+        members: Vec<Member>,
+        merged: Vec<Rc<Node>>,
+        key: Option<Key>,
+    },
 }
 
 enum Key {
@@ -56,9 +67,8 @@ impl Reader {
     fn read(&mut self, text: &str) -> Result<Rc<Node>, String> {
         let mut parser = Parser::new_from_str(text);
         while let Some(next) = parser.next_event() {
-            let (event, span) = next.map_err(|why| {
-                format!("yaml: line {}: {}", why.marker().line(), why.info())
-            })?;
+            let (event, span) =
+                next.map_err(|why| format!("yaml: line {}: {}", why.marker().line(), why.info()))?;
             let done = self
                 .event(event)
                 .map_err(|why| format!("yaml: line {}: {why}", span.start.line()))?;
@@ -74,7 +84,11 @@ impl Reader {
             Event::Scalar(text, style, anchor, tag) => {
                 let plain = style == ScalarStyle::Plain && tag.is_none();
                 let merge = plain && text == "<<";
-                (Rc::new(Node::Scalar(scalar(&text, style, tag.as_ref())?)), anchor, merge)
+                (
+                    Rc::new(Node::Scalar(scalar(&text, style, tag.as_ref())?)),
+                    anchor,
+                    merge,
+                )
             }
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor);
@@ -82,7 +96,10 @@ impl Reader {
                 (Rc::clone(node), 0, false)
             }
             Event::SequenceStart(anchor, _) => {
-                self.enter(Open::Sequence { anchor, items: Vec::new() })?;
+                self.enter(Open::Sequence {
+                    anchor,
+                    items: Vec::new(),
+                })?;
                 return Ok(None);
             }
             Event::MappingStart(anchor, _) => {
@@ -98,7 +115,12 @@ impl Reader {
                 Some(Open::Sequence { anchor, items }) => {
                     (Rc::new(Node::Sequence(items)), anchor, false)
                 }
-                Some(Open::Mapping { anchor, mut members, merged, .. }) => {
+                Some(Open::Mapping {
+                    anchor,
+                    mut members,
+                    merged,
+                    ..
+                }) => {
                     self.merge(&mut members, &merged)?;
                     (Rc::new(Node::Mapping(members)), anchor, false)
                 }
@@ -125,7 +147,12 @@ impl Reader {
         match self.open.last_mut() {
             None => return Ok(Some(node)),
             Some(Open::Sequence { items, .. }) => items.push(node),
-            Some(Open::Mapping { members, merged, key, .. }) => match key.take() {
+            Some(Open::Mapping {
+                members,
+                merged,
+                key,
+                ..
+            }) => match key.take() {
                 None if merge => *key = Some(Key::Merge),
                 None => *key = Some(Key::Text(key_text(&node)?)),
                 Some(Key::Merge) => merged.push(node),
@@ -171,7 +198,9 @@ impl Reader {
 
 /// A scalar as JSON.
 fn scalar(text: &str, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>) -> Result<String, String> {
-    let core = tag.filter(|tag| tag.is_yaml_core_schema()).map(|tag| tag.suffix.as_str());
+    let core = tag
+        .filter(|tag| tag.is_yaml_core_schema())
+        .map(|tag| tag.suffix.as_str());
     let typed = match core {
         None => tag.is_none() && style == ScalarStyle::Plain,
         Some("str") => false,
@@ -187,7 +216,10 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Cow<'_, Tag>>) -> Result<
         _ => true,
     };
     if !fits {
-        return Err(format!("cannot decode `{text}` as a !!{}", core.unwrap_or_default()));
+        return Err(format!(
+            "cannot decode `{text}` as a !!{}",
+            core.unwrap_or_default()
+        ));
     }
     match meaning {
         Scalar::Null => Ok("null".into()),
@@ -213,7 +245,9 @@ fn float(number: f64) -> Result<String, String> {
 fn binary(text: &str) -> Result<String, String> {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let compact: String = text.split_whitespace().collect();
-    let bytes = BASE64_STANDARD.decode(compact).map_err(|_| "!!binary value contains invalid base64 data")?;
+    let bytes = BASE64_STANDARD
+        .decode(compact)
+        .map_err(|_| "!!binary value contains invalid base64 data")?;
     Ok(quote(&String::from_utf8_lossy(&bytes)))
 }
 
@@ -296,14 +330,29 @@ mod tests {
     #[test]
     fn documents_become_json() {
         check("", "null");
-        check("a: 1\nb: [x, 'y', \"no\", no]\n", r#"{"a":1,"b":["x","y","no",false]}"#);
+        check(
+            "a: 1\nb: [x, 'y', \"no\", no]\n",
+            r#"{"a":1,"b":["x","y","no",false]}"#,
+        );
         check("k: |\n  line 1\n  line 2\n", r#"{"k":"line 1\nline 2\n"}"#);
-        check("8080: web\ntrue: x\n1.0: y\n", r#"{"8080":"web","true":"x","1":"y"}"#);
-        check("a: 2026-01-02\nb: 1e3\nc: !!str 5\nd: ~\n", r#"{"a":"2026-01-02","b":1000,"c":"5","d":null}"#);
+        check(
+            "8080: web\ntrue: x\n1.0: y\n",
+            r#"{"8080":"web","true":"x","1":"y"}"#,
+        );
+        check(
+            "a: 2026-01-02\nb: 1e3\nc: !!str 5\nd: ~\n",
+            r#"{"a":"2026-01-02","b":1000,"c":"5","d":null}"#,
+        );
         check("a: 1\na: 2\n", r#"{"a":1,"a":2}"#);
         check("a: 1\n---\nb: 2\n", r#"{"a":1}"#);
-        check("{\"a\":{\"b\":[1,2.5,null,true]}}", r#"{"a":{"b":[1,2.5,null,true]}}"#);
-        check("a: &x {p: 1, q: 2}\nb: *x\nc: {<<: *x, q: 3}\n", r#"{"a":{"p":1,"q":2},"b":{"p":1,"q":2},"c":{"q":3,"p":1}}"#);
+        check(
+            "{\"a\":{\"b\":[1,2.5,null,true]}}",
+            r#"{"a":{"b":[1,2.5,null,true]}}"#,
+        );
+        check(
+            "a: &x {p: 1, q: 2}\nb: *x\nc: {<<: *x, q: 3}\n",
+            r#"{"a":{"p":1,"q":2},"b":{"p":1,"q":2},"c":{"q":3,"p":1}}"#,
+        );
     }
 
     #[test]
@@ -330,6 +379,9 @@ mod tests {
         refused(&bomb, "excessive aliasing");
         let members: String = (0..2000).map(|number| format!("k{number}: 1, ")).collect();
         let merges = "- {<<: *x}\n".repeat(2000);
-        refused(&format!("a: &x {{{members}}}\nb:\n{merges}"), "excessive aliasing");
+        refused(
+            &format!("a: &x {{{members}}}\nb:\n{merges}"),
+            "excessive aliasing",
+        );
     }
 }

@@ -53,7 +53,9 @@ pub(super) fn resolve(text: &str) -> Scalar {
 /// True when other YAML 1.1 readers would take it for a number in base 60.
 pub(super) fn is_base_60(text: &str) -> bool {
     text.contains(':')
-        && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b':' | b'_' | b'.' | b'+' | b'-'))
+        && text
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b':' | b'_' | b'.' | b'+' | b'-'))
 }
 
 /// Go's `strconv.ParseInt` and `ParseUint` with base 0.
@@ -80,7 +82,9 @@ fn integer(text: &str) -> Option<i128> {
     }
     let number = i128::from_str_radix(digits, radix).ok()?;
     let number = if negative { -number } else { number };
-    (i128::from(i64::MIN)..=i128::from(u64::MAX)).contains(&number).then_some(number)
+    (i128::from(i64::MIN)..=i128::from(u64::MAX))
+        .contains(&number)
+        .then_some(number)
 }
 
 fn is_float(text: &str) -> bool {
@@ -143,7 +147,10 @@ mod tests {
             ("0b101", Scalar::Int(5)),
             ("1_000", Scalar::Int(1000)),
             ("18446744073709551615", Scalar::Int(u64::MAX.into())),
-            ("18446744073709551616", Scalar::Float(18446744073709551616.0)),
+            (
+                "18446744073709551616",
+                Scalar::Float(18446744073709551616.0),
+            ),
             ("089", Scalar::Float(89.0)),
             ("1.5e3", Scalar::Float(1500.0)),
             (".5", Scalar::Float(0.5)),

@@ -120,8 +120,8 @@ fn fits_plain(content: &str) -> bool {
     let second_is_space = chars.next().is_none_or(|second| second == ' ');
     let first_fits = match first {
         '-' | '?' | ':' => !second_is_space,
-        ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%' | '@'
-        | '`' | ' ' => false,
+        ',' | '[' | ']' | '{' | '}' | '#' | '&' | '*' | '!' | '|' | '>' | '\'' | '"' | '%'
+        | '@' | '`' | ' ' => false,
         _ => true,
     };
     first_fits
@@ -140,11 +140,17 @@ fn fits_literal(content: &str) -> bool {
         && !content.starts_with([' ', '\n'])
         && !content.contains(" \n")
         && !content.ends_with(' ')
-        && content.chars().all(|char| char == '\n' || is_printable(char))
+        && content
+            .chars()
+            .all(|char| char == '\n' || is_printable(char))
 }
 
 fn is_printable(char: char) -> bool {
-    !char.is_control() && !matches!(char, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    !char.is_control()
+        && !matches!(
+            char,
+            '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}'
+        )
 }
 
 #[cfg(test)]
@@ -166,12 +172,55 @@ mod tests {
     #[test]
     fn what_is_written_reads_back_the_same() {
         let texts = [
-            "", " ", "a ", "\n", "a\n", "\na", " a\nb", "a \nb", "a\nb ", "#", "a #b", "a:", "?", "-",
-            "--- x", "'", "\"", "\u{0}", "\u{85}", "é", "\u{1f600}", "no", "0x1", "1e3", ".5", "%", "@",
-            "a\r\nb", "!x", "*x", "&x", "|", ">", "{", "[a]", "null", "a\n\n\n", "=", "<<", "a, b", "\t",
+            "",
+            " ",
+            "a ",
+            "\n",
+            "a\n",
+            "\na",
+            " a\nb",
+            "a \nb",
+            "a\nb ",
+            "#",
+            "a #b",
+            "a:",
+            "?",
+            "-",
+            "--- x",
+            "'",
+            "\"",
+            "\u{0}",
+            "\u{85}",
+            "é",
+            "\u{1f600}",
+            "no",
+            "0x1",
+            "1e3",
+            ".5",
+            "%",
+            "@",
+            "a\r\nb",
+            "!x",
+            "*x",
+            "&x",
+            "|",
+            ">",
+            "{",
+            "[a]",
+            "null",
+            "a\n\n\n",
+            "=",
+            "<<",
+            "a, b",
+            "\t",
         ];
         for text in texts {
-            for value in [json!(text), json!([text]), json!({"k": text}), json!({text: [{text: text}]})] {
+            for value in [
+                json!(text),
+                json!([text]),
+                json!({"k": text}),
+                json!({text: [{text: text}]}),
+            ] {
                 let yaml = from_json(value.to_string().as_bytes());
                 let json = to_json(&yaml).unwrap_or_else(|why| {
                     panic!("{why}: {:?} as {}", text, String::from_utf8_lossy(&yaml))

@@ -1,0 +1,263 @@
+//! Create: decode → default → admit (the namespace must be there) → prepare → validate → store.
+
+use super::{
+    Effect, Event, Stage, admit,
+    context::{Progress, Scene, Turn},
+    document::{self, BodyKind},
+    options::WriteOptions,
+    respond,
+    storage::{self, Outcome},
+    unexpected,
+    validate::{self, Validated},
+};
+use crate::{
+    cache::Cache,
+    etcd::{Key, KeyValue, Revision},
+    kinds, limits, registry,
+    status::{Refusal, Status},
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use serde_json::Value;
+
+/// What is being created.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Draft {
+    /// The document, defaulted, without system fields.
+    document: Value,
+    options: WriteOptions,
+    warnings: Vec<String>,
+    attempt: u32,
+}
+
+/// A create between two steps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Create {
+    /// Waits for the cache, to see the namespace and what is allocated.
+    Admission(Draft),
+    /// Waits for a live read of the namespace, which the cache doesn't have.
+    LiveNamespace(Draft, Cache),
+    /// Waits for the store.
+    Commit(Draft, Key, Validated),
+}
+
+/// Begins with the body.
+///
+/// # Errors
+/// What decoding refuses.
+pub fn begin(scene: &Scene<'_>, body: &[u8]) -> Progress {
+    let options = WriteOptions::create(scene)?;
+    let decoded = document::decode(scene, body, &BodyKind::of(scene), options.field_validation)?;
+    let mut document = decoded.document;
+    for system in [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "deletionGracePeriodSeconds",
+        "selfLink",
+    ] {
+        document::metadata(&mut document).remove(system);
+    }
+    document::ensure_namespace(scene, &mut document)?;
+    admit_draft(scene, document, options, decoded.warnings)
+}
+
+/// Begins with a document of another verb: an update that creates.
+///
+/// # Errors
+/// What defaulting and admission refuse.
+pub fn admit_draft(
+    scene: &Scene<'_>,
+    mut document: Value,
+    options: WriteOptions,
+    warnings: Vec<String>,
+) -> Progress {
+    kinds::default(&scene.endpoint.resource, &mut document);
+    let draft = Draft {
+        document,
+        options,
+        warnings,
+        attempt: 0,
+    };
+    let stage = Stage::Create(Create::Admission(draft));
+    Ok(Turn::Wait(
+        stage,
+        Effect::Cache {
+            at_least: Revision(0),
+        },
+    ))
+}
+
+impl Create {
+    /// Goes on with what the outside answered.
+    ///
+    /// # Errors
+    /// What admission, validation and the store refuse.
+    pub fn resume(self, event: Event, scene: &Scene<'_>) -> Progress {
+        match (self, event) {
+            (Create::Admission(draft), Event::Cache(cache)) => admit_namespace(draft, cache, scene),
+            (Create::LiveNamespace(draft, cache), Event::Read(answer)) => {
+                let answer = answer.map_err(super::store_error)?;
+                admit::live_namespace(scene, &answer)?;
+                attempt(draft, &cache, scene)
+            }
+            (Create::Commit(draft, key, object), Event::Committed(answer)) => {
+                let answer = answer.map_err(super::store_error)?;
+                match storage::outcome(answer)? {
+                    Outcome::Done(revision) => {
+                        let object = storage::written(&key, object.frozen(), revision)?;
+                        Ok(Turn::Reply(respond::object(
+                            scene,
+                            201,
+                            &object,
+                            &draft.warnings,
+                        )))
+                    }
+                    Outcome::Lost(existing) => lost(draft, existing.as_ref(), scene),
+                }
+            }
+            (stage, event) => unexpected(Stage::Create(stage), event),
+        }
+    }
+}
+
+fn admit_namespace(draft: Draft, cache: Cache, scene: &Scene<'_>) -> Progress {
+    match admit::namespace(scene, &cache)? {
+        admit::Namespace::Fine => attempt(draft, &cache, scene),
+        admit::Namespace::Unknown(key) => {
+            let read = storage::read(&key);
+            let stage = Stage::Create(Create::LiveNamespace(draft, cache));
+            Ok(Turn::Wait(stage, Effect::Read(read)))
+        }
+    }
+}
+
+/// Fills in what the server sets, validates, and asks the store; each attempt at a generated name
+/// is one call.
+fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
+    let resource = &scene.endpoint.resource;
+    let mut document = draft.document.clone();
+    let metadata = document::metadata(&mut document);
+    metadata.insert("uid".into(), scene.ambient.uid().into());
+    metadata.insert(
+        "creationTimestamp".into(),
+        scene.ambient.now.rfc3339().into(),
+    );
+    let generate = metadata
+        .get("generateName")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    if metadata.get("name").is_none() && !generate.is_empty() {
+        let name = generated_name(generate, &scene.ambient.suffix(draft.attempt));
+        metadata.insert("name".into(), name.into());
+    }
+    refuse_resource_version(document::meta_text(&document, "resourceVersion"))?;
+    document::metadata(&mut document).remove("resourceVersion");
+    kinds::prepare_create(resource, &mut document, scene.ambient);
+    if admit::allocates(scene) {
+        let key = registry::key(resource, scene.namespace(), "");
+        admit::allocate(
+            scene,
+            &mut document,
+            None,
+            admit::held_by_others(cache, &key),
+        )?;
+    }
+    let object = validate::creation(scene, &document)?;
+    let mut draft = draft;
+    if draft.attempt == 0 {
+        draft
+            .warnings
+            .extend(kinds::warnings(resource, &document, None));
+    }
+    let name = document::meta_text(&document, "name");
+    let key = registry::key(resource, scene.namespace(), name);
+    if draft.options.dry_run {
+        let existing = cache.get(&key).is_some();
+        return dry_run(&draft, &document, existing, scene);
+    }
+    let txn = storage::create(&key, &object);
+    Ok(Turn::Wait(
+        Stage::Create(Create::Commit(draft, key, object)),
+        Effect::Commit(txn),
+    ))
+}
+
+fn dry_run(draft: &Draft, document: &Value, existing: bool, scene: &Scene<'_>) -> Progress {
+    let resource = &scene.endpoint.resource;
+    if existing {
+        let name = document::meta_text(document, "name");
+        return Err(Status::already_exists(
+            &resource.group,
+            &resource.plural,
+            name,
+        ));
+    }
+    Ok(Turn::Reply(respond::document(
+        scene,
+        201,
+        document,
+        &draft.warnings,
+    )))
+}
+
+/// The name is taken: a generated one is made anew, a given one is a conflict
+/// (`createWithGenerateNameRetry`, `rest.CheckGeneratedNameError`).
+fn lost(draft: Draft, existing: Option<&KeyValue>, scene: &Scene<'_>) -> Progress {
+    let resource = &scene.endpoint.resource;
+    let generated = draft.document["metadata"].get("name").is_none();
+    let next = draft.attempt + 1;
+    if generated && next < limits::GENERATED_NAME_ATTEMPTS {
+        let stage = Stage::Create(Create::Admission(Draft {
+            attempt: next,
+            ..draft
+        }));
+        return Ok(Turn::Wait(
+            stage,
+            Effect::Cache {
+                at_least: Revision(0),
+            },
+        ));
+    }
+    let object = existing.map(storage::decode).transpose()?;
+    let name = object
+        .as_ref()
+        .map_or_else(String::new, |object| object.meta().name.clone());
+    if generated {
+        return Err(Status::generated_name_taken(
+            &resource.group,
+            &resource.plural,
+            &name,
+        ));
+    }
+    let mut refusal = Status::already_exists(&resource.group, &resource.plural, &name);
+    if object.is_some_and(|object| object.meta().deletion_timestamp.is_some()) {
+        refusal.message = format!("object is being deleted: {}", refusal.message);
+    }
+    Err(refusal)
+}
+
+/// The prefix is cut so that the name fits a DNS label (`names.SimpleNameGenerator`).
+fn generated_name(prefix: &str, suffix: &str) -> String {
+    const PREFIX_BYTES: usize = 63 - 5;
+    let mut end = prefix.len().min(PREFIX_BYTES);
+    while !prefix.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{}{suffix}", &prefix[..end])
+}
+
+/// Rule 1 of the storage contract: an object that has a version is not new. Only a number other
+/// than 0 counts as one.
+fn refuse_resource_version(text: &str) -> Result<(), Refusal> {
+    match text.parse::<u64>() {
+        Ok(0) | Err(_) => Ok(()),
+        Ok(_) => Err(Status::unreasoned(
+            500,
+            "resourceVersion should not be set on objects to be created".to_string(),
+        )),
+    }
+}

@@ -1,0 +1,204 @@
+//! Paths that are no resource: discovery, health, version, OpenAPI, metrics.
+
+use super::{
+    context::Context,
+    negotiate::{self, Offer},
+    respond,
+    route::{self, method_not_allowed},
+};
+use crate::{
+    ambient::Ambient,
+    config::Config,
+    discovery::{self, Aggregated},
+    status::Refusal,
+    wire::{Body, Head, Response},
+};
+use alloc::{format, string::String, vec::Vec};
+
+/// Answers a request for such a path.
+///
+/// # Errors
+/// 404, 405 and 406 as a `Status`; outside of the API the 404 is plain text.
+pub fn answer(
+    head: &Head,
+    context: &mut Context,
+    config: &Config,
+    ambient: &Ambient,
+) -> Result<Response, Refusal> {
+    let path = context.attributes.path.clone();
+    let root = path.split('/').nth(1).unwrap_or_default();
+    match root {
+        "healthz" | "livez" | "readyz" => return Ok(health(&path, context, ambient)),
+        "metrics" if path == "/metrics" => {
+            return Ok(Response {
+                code: 200,
+                headers: Vec::new(),
+                body: Body::Metrics,
+            });
+        }
+        _ => {}
+    }
+    let known = matches!(root, "" | "api" | "apis" | "version" | "openapi");
+    if !known {
+        return Ok(respond::page_not_found());
+    }
+    let trimmed = path.trim_end_matches('/');
+    let segments: Vec<&str> = trimmed.split('/').skip(1).collect();
+    let accept = head.header("accept");
+    let document = match segments.as_slice() {
+        [] => Some(discovery::root_paths(&config.resources, &OTHERS)),
+        ["version"] => Some(config.version.document()),
+        ["api" | "apis"] => {
+            if let Some(answer) = aggregated(segments[0], accept, head, context, config)? {
+                return Ok(answer);
+            }
+            let core = segments[0] == "api";
+            Some(if core {
+                discovery::api_versions(&config.advertised)
+            } else {
+                discovery::group_list(&config.resources)
+            })
+        }
+        ["apis", group] => discovery::group(&config.resources, group),
+        ["api", version] => discovery::resource_list(&config.resources, "", version),
+        ["apis", group, version] => discovery::resource_list(&config.resources, group, version),
+        _ => None,
+    };
+    let Some(document) = document else {
+        let group = if root == "api" {
+            ""
+        } else {
+            segments.get(1).copied().unwrap_or_default()
+        };
+        let in_group = matches!(root, "api" | "apis")
+            && segments.len() > 1
+            && route::serves_group(&config.resources, group);
+        return if in_group {
+            Err(route::not_found())
+        } else {
+            Ok(respond::page_not_found())
+        };
+    };
+    if head.method != "GET" {
+        return Err(method_not_allowed());
+    }
+    context.accepted = negotiate::negotiate(accept, Offer::Document)?;
+    Ok(respond::plain(&context.accepted, 200, &document))
+}
+
+/// `/api` and `/apis` as one document with everything, when the client asks for it before it asks
+/// for anything else that can be served.
+fn aggregated(
+    root: &str,
+    accept: &str,
+    head: &Head,
+    context: &Context,
+    config: &Config,
+) -> Result<Option<Response>, Refusal> {
+    if head.method != "GET" {
+        return Ok(None);
+    }
+    for clause in negotiate::clauses(accept) {
+        let is = |name: &str, value: &str| {
+            clause
+                .parameters
+                .get(name)
+                .is_some_and(|told| told == value)
+        };
+        if clause.media_type != "application/json" {
+            if clause.media_type == "*/*" {
+                return Ok(None);
+            }
+            continue;
+        }
+        if clause.parameters.is_empty() {
+            return Ok(None);
+        }
+        let ours = is("g", "apidiscovery.k8s.io") && is("as", "APIGroupDiscoveryList");
+        let version = match clause.parameters.get("v").map(String::as_str) {
+            Some("v2") if ours => Aggregated::V2,
+            Some("v2beta1") if ours => Aggregated::V2Beta1,
+            _ => continue,
+        };
+        let document = discovery::aggregated(&config.resources, root == "api", version);
+        let mut answer = respond::plain(&context.accepted, 200, &document);
+        if let Body::Document { content_type, .. } = &mut answer.body {
+            *content_type = version.content_type().into();
+        }
+        return Ok(Some(answer));
+    }
+    Ok(None)
+}
+
+/// `/healthz`, `/livez`, `/readyz`, and each of their checks below them
+/// (<https://kubernetes.io/docs/reference/using-api/health-checks/>).
+fn health(path: &str, context: &Context, ambient: &Ambient) -> Response {
+    let mut segments = path.split('/').skip(1);
+    let endpoint = segments.next().unwrap_or_default();
+    let checks = checks(endpoint, ambient);
+    let rest: Vec<&str> = segments.collect();
+    if let [name] = rest.as_slice() {
+        return match checks.iter().find(|(check, _)| check == name) {
+            Some((_, true)) => respond::text(200, TEXT, "ok"),
+            Some((check, false)) => {
+                let why = format!("internal server error: {check} failed\n");
+                respond::text(500, TEXT, &why)
+            }
+            None => respond::page_not_found(),
+        };
+    }
+    if !rest.is_empty() {
+        return respond::page_not_found();
+    }
+    let excluded = context.query.all("exclude");
+    let mut lines = String::new();
+    let mut failed = false;
+    for (check, healthy) in &checks {
+        let line = if excluded.iter().any(|name| name == check) {
+            format!("[+]{check} excluded: ok\n")
+        } else if *healthy {
+            format!("[+]{check} ok\n")
+        } else {
+            failed = true;
+            format!("[-]{check} failed: reason withheld\n")
+        };
+        lines.push_str(&line);
+    }
+    let unknown: Vec<String> = excluded
+        .iter()
+        .filter(|name| !checks.iter().any(|(check, _)| check == name))
+        .map(|name| format!("{name:?}"))
+        .collect();
+    if !unknown.is_empty() {
+        lines.push_str(&format!(
+            "warn: some health checks cannot be excluded: no matches for {}\n",
+            unknown.join(", ")
+        ));
+    }
+    if failed {
+        return respond::text(500, TEXT, &format!("{lines}{endpoint} check failed\n"));
+    }
+    if context.query.first("verbose").is_none() {
+        return respond::text(200, TEXT, "ok");
+    }
+    respond::text(200, TEXT, &format!("{lines}{endpoint} check passed\n"))
+}
+
+/// Paths that `/` lists besides those of the API.
+const OTHERS: [&str; 5] = ["/healthz", "/livez", "/metrics", "/readyz", "/version"];
+
+const TEXT: &str = "text/plain; charset=utf-8";
+
+/// The checks of one endpoint with what they came to.
+fn checks(endpoint: &str, ambient: &Ambient) -> Vec<(&'static str, bool)> {
+    let mut checks = Vec::from([
+        ("ping", true),
+        ("log", true),
+        ("etcd", !ambient.store_failed),
+    ]);
+    if endpoint == "readyz" {
+        checks.push(("informer-sync", true));
+        checks.push(("shutdown", !ambient.draining));
+    }
+    checks
+}

@@ -1,0 +1,495 @@
+//! Update and patch: read → compute the new object from the current one → compare-and-swap, again
+//! and again until it is the current one that was changed (`GuaranteedUpdate`).
+
+use super::{
+    Effect, Event, Stage, admit,
+    context::{Progress, Scene, Turn},
+    create,
+    document::{self, BodyKind},
+    negotiate,
+    options::WriteOptions,
+    respond,
+    storage::{self, Outcome},
+    subresource, unexpected,
+    validate::{self, Validated},
+};
+use crate::{
+    etcd::{Key, KeyValue, Revision},
+    kinds::{self, service::Holdings},
+    limits,
+    object::Object,
+    patch::{self, Patch},
+    registry, schema,
+    status::{FieldError, Refusal, Status},
+    wire::Response,
+};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+use serde_json::Value;
+
+/// What the client wants the object to become.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Intent {
+    /// This document.
+    Replace(Value),
+    /// The current one with this patch.
+    Change(Patch),
+    /// The current pod, assigned to the node that this Binding names.
+    Bind(Value),
+}
+
+/// A change that is being made.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Change {
+    intent: Intent,
+    options: WriteOptions,
+    /// What decoding the body warned of.
+    warnings: Vec<String>,
+    /// The object's name.
+    name: String,
+    key: Key,
+    attempt: u32,
+    /// What other Services hold, when a Service is changed.
+    taken: Holdings,
+}
+
+/// An update between two steps.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Update {
+    /// Waits for the cache, to see what other Services hold.
+    Allocations(Change),
+    /// Waits for the current object.
+    Read(Change),
+    /// Waits for the store to take the new object.
+    Commit(Change, Validated, Vec<String>),
+    /// Waits for the store to remove it: the last finalizer of a terminating object is gone. The
+    /// document is its final state, which is never stored.
+    Remove(Change, Value, Vec<String>),
+}
+
+/// What one attempt came to.
+enum Attempt {
+    /// Nothing changes: no write, the same resourceVersion.
+    Same(Vec<String>),
+    /// Write this.
+    Write(Validated, Value, Vec<String>),
+    /// Remove it; this is its final state.
+    Remove(Value, Vec<String>),
+}
+
+const MODIFIED: &str =
+    "the object has been modified; please apply your changes to the latest version and try again";
+
+/// Begins a PUT with its body.
+///
+/// # Errors
+/// What decoding refuses.
+pub fn begin_replace(scene: &Scene<'_>, body: &[u8]) -> Progress {
+    let options = WriteOptions::update(scene)?;
+    negotiate::check_content_type(&scene.context.content_type)?;
+    let decoded = document::decode(scene, body, &BodyKind::of(scene), options.field_validation)?;
+    let mut document = decoded.document;
+    document::ensure_namespace(scene, &mut document)?;
+    document::check_name(scene, &document)?;
+    Ok(begin(
+        scene,
+        scene.name(),
+        Intent::Replace(document),
+        options,
+        decoded.warnings,
+    ))
+}
+
+/// Begins a PATCH with its body.
+///
+/// # Errors
+/// What is no patch of the stated type.
+pub fn begin_patch(scene: &Scene<'_>, body: &[u8]) -> Progress {
+    let media_type = negotiate::media_type(&scene.context.content_type);
+    let options = WriteOptions::patch(scene)?;
+    let patch = Patch::parse(&media_type, body).map_err(patch::Error::refusal)?;
+    Ok(begin(
+        scene,
+        scene.name(),
+        Intent::Change(patch),
+        options,
+        Vec::new(),
+    ))
+}
+
+/// Begins a binding with its body: the pod gets its node.
+///
+/// # Errors
+/// What decoding refuses.
+pub fn begin_binding(scene: &Scene<'_>, body: &[u8]) -> Progress {
+    let options = WriteOptions::create(scene)?;
+    let decoded = document::decode(scene, body, &BodyKind::of(scene), options.field_validation)?;
+    let mut binding = decoded.document;
+    document::ensure_namespace(scene, &mut binding)?;
+    let name = document::meta_text(&binding, "name");
+    if !scene.name().is_empty() && name != scene.name() {
+        return Err(Status::bad_request(
+            "name in URL does not match name in Binding object",
+        ));
+    }
+    let name = name.to_string();
+    Ok(begin(
+        scene,
+        &name,
+        Intent::Bind(binding),
+        options,
+        decoded.warnings,
+    ))
+}
+
+fn begin(
+    scene: &Scene<'_>,
+    name: &str,
+    intent: Intent,
+    options: WriteOptions,
+    warnings: Vec<String>,
+) -> Turn {
+    let key = registry::key(&scene.endpoint.resource, scene.namespace(), name);
+    let taken = Holdings::default();
+    let change = Change {
+        intent,
+        options,
+        warnings,
+        name: name.into(),
+        key,
+        attempt: 0,
+        taken,
+    };
+    if admit::allocates(scene) {
+        let stage = Stage::Update(Update::Allocations(change));
+        return Turn::Wait(
+            stage,
+            Effect::Cache {
+                at_least: Revision(0),
+            },
+        );
+    }
+    read(change)
+}
+
+fn read(change: Change) -> Turn {
+    let range = storage::read(&change.key);
+    Turn::Wait(Stage::Update(Update::Read(change)), Effect::Read(range))
+}
+
+impl Update {
+    /// Goes on with what the outside answered.
+    ///
+    /// # Errors
+    /// Conflicts, and what admission, validation and the store refuse.
+    pub fn resume(self, event: Event, scene: &Scene<'_>) -> Progress {
+        match (self, event) {
+            (Update::Allocations(change), Event::Cache(cache)) => {
+                let taken = admit::held_by_others(&cache, &change.key);
+                Ok(read(Change { taken, ..change }))
+            }
+            (Update::Read(change), Event::Read(answer)) => {
+                let answer = answer.map_err(super::store_error)?;
+                attempt(change, answer.kvs.first(), scene)
+            }
+            (Update::Commit(change, object, warnings), Event::Committed(answer)) => {
+                match storage::outcome(answer.map_err(super::store_error)?)? {
+                    Outcome::Done(revision) => {
+                        let object = storage::written(&change.key, object.frozen(), revision)?;
+                        Ok(Turn::Reply(finished(scene, &change, &object, &warnings)))
+                    }
+                    Outcome::Lost(current) => again(change, current.as_ref(), scene),
+                }
+            }
+            (Update::Remove(change, last, warnings), Event::Committed(answer)) => {
+                match storage::outcome(answer.map_err(super::store_error)?)? {
+                    // Several may take away the last finalizer: whoever comes second finds the
+                    // object gone, as it wanted (`deleteWithoutFinalizers`).
+                    Outcome::Done(_) | Outcome::Lost(None) => {
+                        Ok(Turn::Reply(respond::document(scene, 200, &last, &warnings)))
+                    }
+                    Outcome::Lost(current) => again(change, current.as_ref(), scene),
+                }
+            }
+            (stage, event) => unexpected(Stage::Update(stage), event),
+        }
+    }
+}
+
+/// Somebody else was first: the whole computation runs again on what is there now (rule 22).
+fn again(change: Change, current: Option<&KeyValue>, scene: &Scene<'_>) -> Progress {
+    let attempt_number = change.attempt + 1;
+    if attempt_number >= limits::COMMIT_ATTEMPTS {
+        let resource = &scene.endpoint.resource;
+        return Err(Status::conflict(
+            &resource.group,
+            &resource.plural,
+            &change.name,
+            MODIFIED,
+        ));
+    }
+    attempt(
+        Change {
+            attempt: attempt_number,
+            ..change
+        },
+        current,
+        scene,
+    )
+}
+
+fn attempt(change: Change, current: Option<&KeyValue>, scene: &Scene<'_>) -> Progress {
+    let Some(kv) = current else {
+        return create_instead(change, scene);
+    };
+    let object = storage::decode(kv)?;
+    let expected = object.revision();
+    match compute(&change, &object, scene)? {
+        Attempt::Same(warnings) => Ok(Turn::Reply(finished(scene, &change, &object, &warnings))),
+        Attempt::Write(_, _, warnings)
+            if change.options.dry_run && matches!(change.intent, Intent::Bind(_)) =>
+        {
+            Ok(Turn::Reply(finished(scene, &change, &object, &warnings)))
+        }
+        Attempt::Write(_, document, warnings) if change.options.dry_run => Ok(Turn::Reply(
+            subresource::answer(scene, &document, &warnings),
+        )),
+        Attempt::Remove(document, warnings) if change.options.dry_run => Ok(Turn::Reply(
+            respond::document(scene, 200, &document, &warnings),
+        )),
+        Attempt::Write(object, _, warnings) => {
+            let txn = storage::update(&change.key, expected, &object);
+            let stage = Stage::Update(Update::Commit(change, object, warnings));
+            Ok(Turn::Wait(stage, Effect::Commit(txn)))
+        }
+        Attempt::Remove(document, warnings) => {
+            let txn = storage::remove(&change.key, expected);
+            let stage = Stage::Update(Update::Remove(change, document, warnings));
+            Ok(Turn::Wait(stage, Effect::Commit(txn)))
+        }
+    }
+}
+
+/// A PUT on a name that does not exist: some kinds are created by it.
+fn create_instead(change: Change, scene: &Scene<'_>) -> Progress {
+    let resource = &scene.endpoint.resource;
+    let not_found = || Status::not_found(&resource.group, &resource.plural, &change.name);
+    let allowed = kinds::traits(resource).allow_create_on_update && scene.subresource().is_none();
+    let Intent::Replace(document) = &change.intent else {
+        return Err(not_found());
+    };
+    if !allowed {
+        return Err(not_found());
+    }
+    let mut document = document.clone();
+    let uid = document::meta_text(&document, "uid");
+    if !uid.is_empty() {
+        return Err(uid_conflict(scene, uid, ""));
+    }
+    for system in [
+        "uid",
+        "creationTimestamp",
+        "deletionTimestamp",
+        "resourceVersion",
+        "selfLink",
+    ] {
+        document::metadata(&mut document).remove(system);
+    }
+    create::admit_draft(scene, document, change.options, change.warnings)
+}
+
+/// The new object from the current one: patch, conflicts, defaults, what may not change,
+/// validation.
+fn compute(change: &Change, object: &Object, scene: &Scene<'_>) -> Result<Attempt, Refusal> {
+    let resource = &scene.endpoint.resource;
+    let old = document::served(scene, object);
+    let mut warnings = change.warnings.clone();
+    let mut new = wanted(change, &old, scene, &mut warnings)?;
+    check_resource_version(&mut new, object.revision(), scene)?;
+    kinds::default(resource, &mut new);
+    let metadata = document::metadata(&mut new);
+    match old["metadata"].get("generation") {
+        Some(generation) => metadata.insert("generation".into(), generation.clone()),
+        None => metadata.remove("generation"),
+    };
+    kinds::prepare_update(resource, scene.subresource(), &mut new, &old, scene.ambient);
+    keep_system_fields(&mut new, &old);
+    if admit::allocates(scene) {
+        admit::allocate(scene, &mut new, Some(&old), change.taken.clone())?;
+    }
+    let validated = validate::change(scene, &new, &old)?;
+    warnings.extend(kinds::warnings(resource, &new, Some(&old)));
+    if validated.frozen() == object.frozen() {
+        return Ok(Attempt::Same(warnings));
+    }
+    if is_finished(&new, &old) && kinds::may_go(resource, &new) {
+        return Ok(Attempt::Remove(new, warnings));
+    }
+    Ok(Attempt::Write(validated, new, warnings))
+}
+
+/// The document that the client wants, in the resource's own kind.
+fn wanted(
+    change: &Change,
+    old: &Value,
+    scene: &Scene<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Value, Refusal> {
+    let body = subresource::body(scene, old);
+    let new = match &change.intent {
+        Intent::Replace(document) => {
+            let (told, found) = (
+                document::meta_text(document, "uid"),
+                document::meta_text(old, "uid"),
+            );
+            if !told.is_empty() && told != found {
+                return Err(uid_conflict(scene, told, found));
+            }
+            document.clone()
+        }
+        Intent::Change(patch) => patched(patch, &body, change, scene, warnings)?,
+        Intent::Bind(binding) => {
+            let mut pod = old.clone();
+            kinds::binding::bind(&mut pod, binding, scene.ambient)?;
+            return Ok(pod);
+        }
+    };
+    subresource::merge(scene, new, old)
+}
+
+fn patched(
+    patch: &Patch,
+    body: &Value,
+    change: &Change,
+    scene: &Scene<'_>,
+    warnings: &mut Vec<String>,
+) -> Result<Value, Refusal> {
+    let kind = BodyKind::of(scene);
+    let types = &scene.config.types;
+    let type_name = types
+        .of_kind(&kind.group, &kind.version, &kind.kind)
+        .unwrap_or_default();
+    let result = patch
+        .apply(body, types, type_name)
+        .map_err(patch::Error::refusal)?;
+    let invalid = |why: &str| {
+        let shown = Value::String(result.to_string());
+        Status::invalid("", "", "", &[FieldError::invalid("patch", &shown, why)])
+    };
+    if result["kind"] != body["kind"] || result["apiVersion"] != body["apiVersion"] {
+        return Err(invalid(&format!(
+            "no kind {} is registered for version {} in scheme",
+            result["kind"], result["apiVersion"]
+        )));
+    }
+    let validation = change.options.field_validation;
+    let decoded = schema::decode_value(types, type_name, result.clone(), validation)
+        .map_err(|why| invalid(&why))?;
+    let problems = document::strict(decoded.problems, validation).map_err(|why| invalid(&why))?;
+    warnings.extend(problems);
+    let mut document = document::with_type(decoded.value, &kind);
+    document::ensure_namespace(scene, &mut document)?;
+    document::check_name(scene, &document)?;
+    Ok(document)
+}
+
+/// Optimistic concurrency: no version or 0 overwrites where the kind allows it, another one must be
+/// the current one.
+fn check_resource_version(
+    new: &mut Value,
+    current: Revision,
+    scene: &Scene<'_>,
+) -> Result<(), Refusal> {
+    let resource = &scene.endpoint.resource;
+    let told = document::meta_text(new, "resourceVersion");
+    let told: u64 = if told.is_empty() {
+        0
+    } else {
+        told.parse().map_err(|_| {
+            let value = Value::String(told.into());
+            let why = format!("strconv.ParseUint: parsing {told:?}: invalid syntax");
+            let error = FieldError::invalid("metadata.resourceVersion", &value, why);
+            Status::invalid(&resource.group, &resource.kind, scene.name(), &[error])
+        })?
+    };
+    if told == 0 {
+        if kinds::traits(resource).allow_unconditional_update {
+            let current = current.to_string().into();
+            document::metadata(new).insert("resourceVersion".into(), current);
+            return Ok(());
+        }
+        let why = "must be specified for an update";
+        let error = FieldError::invalid("metadata.resourceVersion", &Value::from(0), why);
+        return Err(Status::invalid(
+            &resource.group,
+            &resource.plural,
+            scene.name(),
+            &[error],
+        ));
+    }
+    if told != current.0 {
+        return Err(Status::conflict(
+            &resource.group,
+            &resource.plural,
+            scene.name(),
+            MODIFIED,
+        ));
+    }
+    Ok(())
+}
+
+/// What an update can never change (`rest.BeforeUpdate`).
+fn keep_system_fields(new: &mut Value, old: &Value) {
+    let before = &old["metadata"];
+    let metadata = document::metadata(new);
+    metadata.remove("selfLink");
+    let kept_if_absent = ["uid", "deletionGracePeriodSeconds"];
+    for member in ["creationTimestamp", "deletionTimestamp"]
+        .iter()
+        .chain(&kept_if_absent)
+    {
+        let absent = metadata.get(*member).is_none_or(Value::is_null);
+        if let Some(value) = before.get(*member)
+            && (absent || !kept_if_absent.contains(member))
+        {
+            metadata.insert((*member).into(), value.clone());
+        }
+    }
+}
+
+/// A terminating object whose last finalizer this update takes away, and whose grace period is
+/// over (`ShouldDeleteDuringUpdate`).
+fn is_finished(new: &Value, old: &Value) -> bool {
+    let finalizers = new["metadata"]["finalizers"]
+        .as_array()
+        .is_none_or(Vec::is_empty);
+    let terminating = old["metadata"]["deletionTimestamp"].is_string();
+    let grace = old["metadata"]["deletionGracePeriodSeconds"]
+        .as_i64()
+        .unwrap_or(0);
+    finalizers && terminating && grace == 0
+}
+
+fn finished(scene: &Scene<'_>, change: &Change, object: &Object, warnings: &[String]) -> Response {
+    if matches!(change.intent, Intent::Bind(_)) {
+        return respond::document(scene, 201, &respond::success(201), warnings);
+    }
+    if subresource::is_view(scene) {
+        return subresource::answer(scene, &document::served(scene, object), warnings);
+    }
+    respond::object(scene, 200, object, warnings)
+}
+
+fn uid_conflict(scene: &Scene<'_>, told: &str, found: &str) -> Refusal {
+    let resource = &scene.endpoint.resource;
+    let key = registry::key(resource, scene.namespace(), scene.name());
+    let why = format!(
+        "StorageError: invalid object, Code: 4, Key: {}, ResourceVersion: 0, AdditionalErrorMsg: \
+         Precondition failed: UID in precondition: {told}, UID in object meta: {found}",
+        key.text().unwrap_or_default()
+    );
+    Status::conflict(&resource.group, &resource.plural, scene.name(), &why)
+}

@@ -1,0 +1,104 @@
+//! Plain curl, as the README shows it.
+
+use serde_json::{Value, json};
+use std::io::ErrorKind;
+use tests::live::{Live, PATIENCE};
+use tokio::{
+    io::{AsyncBufReadExt, BufReader},
+    process::Command,
+};
+
+fn curl(live: &Live, arguments: &[&str], path: &str) -> Command {
+    let file = |name: &str| live.certificates().join(name);
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--show-error", "--no-buffer"]);
+    command.args(["--max-time", &PATIENCE.as_secs().to_string()]);
+    command.arg("--cacert").arg(file("ca.crt"));
+    command.arg("--cert").arg(file("admin.crt"));
+    command.arg("--key").arg(file("admin.key"));
+    command.args(arguments).arg(format!("{}{path}", live.url()));
+    command.kill_on_drop(true);
+    command
+}
+
+/// The body of an answer, and its HTTP code.
+fn ask(live: &Live, arguments: &[&str], path: &str) -> (u16, String) {
+    let mut command = curl(live, arguments, path);
+    command.args(["--write-out", "\n%{http_code}"]);
+    let output = match live.run(command.output()) {
+        Ok(output) => output,
+        Err(why) if why.kind() == ErrorKind::NotFound => {
+            panic!("`curl` is not on the PATH; these tests talk to the server with it: install it")
+        }
+        Err(why) => panic!("cannot run `curl`: {why}"),
+    };
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let (body, code) = text.rsplit_once('\n').unwrap();
+    (code.parse().unwrap(), body.to_owned())
+}
+
+fn ask_json(live: &Live, arguments: &[&str], path: &str) -> (u16, Value) {
+    let (code, body) = ask(live, arguments, path);
+    (code, serde_json::from_str(&body).unwrap_or_else(|why| panic!("{why}: {body}")))
+}
+
+const CONFIG_MAPS: &str = "/api/v1/namespaces/default/configmaps";
+
+#[test]
+fn health_and_version() {
+    let live = Live::start();
+    for path in ["/healthz", "/livez", "/readyz"] {
+        assert_eq!(ask(&live, &[], path), (200, "ok".into()), "{path}");
+    }
+    let (code, version) = ask_json(&live, &[], "/version");
+    assert_eq!((code, &version["minor"]), (200, &"36".into()));
+    for http in ["--http1.1", "--http2"] {
+        assert_eq!(ask(&live, &[http], "/healthz"), (200, "ok".into()), "{http}");
+    }
+}
+
+#[test]
+fn a_config_map_is_created_listed_watched_and_deleted() {
+    let live = Live::start();
+    let body = json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a"},
+        "data": {"k": "1"}});
+    let post = ["--header", "Content-Type: application/json", "--data", &body.to_string()];
+    let (code, created) = ask_json(&live, &post, CONFIG_MAPS);
+    assert_eq!((code, &created["metadata"]["name"]), (201, &"a".into()));
+    let version = created["metadata"]["resourceVersion"].as_str().unwrap();
+    let (code, list) = ask_json(&live, &[], CONFIG_MAPS);
+    assert_eq!((code, &list["kind"]), (200, &"ConfigMapList".into()));
+    assert_eq!(list["items"][0]["data"], json!({"k": "1"}));
+
+    let watch = format!("{CONFIG_MAPS}?watch=true&resourceVersion={version}");
+    let mut watching =
+        live.run(async { curl(&live, &[], &watch).stdout(std::process::Stdio::piped()).spawn() }).unwrap();
+    let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
+    let patch = ["--request", "PATCH", "--header", "Content-Type: application/merge-patch+json",
+        "--data", r#"{"data":{"k":"2"}}"#];
+    let path = format!("{CONFIG_MAPS}/a");
+    assert_eq!(ask_json(&live, &patch, &path).1["data"], json!({"k": "2"}));
+    let (code, deleted) = ask_json(&live, &["--request", "DELETE"], &path);
+    assert_eq!((code, &deleted["status"]), (200, &"Success".into()));
+    for kind in ["MODIFIED", "DELETED"] {
+        let line = live.run(lines.next_line()).unwrap().unwrap();
+        let event: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!((&event["type"], &event["object"]["data"]), (&kind.into(), &json!({"k": "2"})));
+    }
+    let (code, status) = ask_json(&live, &[], &path);
+    assert_eq!((code, &status["reason"]), (404, &"NotFound".into()));
+}
+
+#[test]
+fn without_a_certificate_there_is_no_way_in() {
+    let live = Live::start();
+    let authority = live.certificates().join("ca.crt");
+    let mut command = Command::new("curl");
+    command.args(["--silent", "--cacert"]).arg(authority);
+    command.arg(format!("{}{CONFIG_MAPS}", live.url()));
+    let output = live.run(command.output()).unwrap();
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let code = status["code"].as_u64().unwrap();
+    assert!(code == 401 || code == 403, "{status}");
+}
