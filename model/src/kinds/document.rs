@@ -160,6 +160,22 @@ pub(crate) fn texts<'a>(value: &'a Value, path: &[&str]) -> Vec<&'a str> {
     list(value, path).iter().filter_map(Value::as_str).collect()
 }
 
+/// Applies a JSON merge patch (RFC 7386): how tests vary a document.
+#[cfg(test)]
+pub(crate) fn merge(target: &mut Value, patch: &Value) {
+    let Value::Object(changes) = patch else {
+        *target = patch.clone();
+        return;
+    };
+    for (field, change) in changes {
+        if change.is_null() {
+            remove(target, field);
+        } else {
+            merge(member(target, field), change);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::{fill, put, same};

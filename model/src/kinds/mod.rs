@@ -17,6 +17,7 @@
 mod document;
 mod findings;
 mod formats;
+mod labels;
 mod quantity;
 mod traits;
 

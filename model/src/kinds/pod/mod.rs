@@ -1,17 +1,23 @@
 //! Pods: defaults, quality of service, what may be changed when, and validation.
 
+mod container;
 pub(super) mod default;
+mod difference;
 mod quality;
+mod update;
+pub(super) mod validate;
+mod volume;
 
 use super::{
-    document::{at, copy, fill, items, list, member, number, object, put, same, text},
+    document::{at, copy, fill, items, list, member, number, object, put, text},
     prepare::put_metadata,
 };
 use crate::status::FieldError;
-use alloc::{string::String, vec::Vec};
+use alloc::{format, string::String, vec::Vec};
 use serde_json::{Value, json};
 
 pub(super) use default::pod as default;
+pub(super) use update::validate as validate_update;
 
 /// A new pod is pending; its quality of service never changes
 /// (`pkg/registry/core/pod/strategy.go`).
@@ -150,19 +156,21 @@ pub(super) fn set_condition(pod: &mut Value, mut condition: Value, now: &str) {
     }
 }
 
-pub(super) fn validate_create(_pod: &Value) -> Vec<FieldError> {
-    Vec::new()
+pub(super) fn validate_create(pod: &Value) -> Vec<FieldError> {
+    validate::create(pod).finish()
 }
 
-pub(super) fn validate_update(
-    _subresource: Option<&str>,
-    new: &Value,
-    old: &Value,
-) -> Vec<FieldError> {
-    let _ = same(new, old);
-    Vec::new()
-}
-
-pub(super) fn warnings(_pod: &Value) -> Vec<String> {
-    Vec::new()
+/// What a new pod is warned of (`podStrategy.WarningsOnCreate`); updates are not.
+pub(super) fn warnings(pod: &Value) -> Vec<String> {
+    let name = text(pod, &["metadata", "name"]);
+    let wrong = crate::validation::name::dns_label(name);
+    if wrong.is_empty() {
+        return Vec::new();
+    }
+    let wrong = wrong.join(" ");
+    [format!(
+        "metadata.name: this is used in the Pod's hostname, which can result in surprising \
+         behavior; a DNS label is recommended: [{wrong}]"
+    )]
+    .into()
 }

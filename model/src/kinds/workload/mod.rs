@@ -3,8 +3,11 @@
 //!
 //! Origin: `pkg/apis/{apps,batch,core}/v1/defaults.go`, `pkg/apis/{apps,batch}/validation`.
 
+mod cron_job;
 mod default;
 pub(super) mod job;
+mod schedule;
+mod status;
 mod validate;
 
 pub(super) use default::{count_templates, default, labels_of_template};
