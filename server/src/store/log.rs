@@ -31,7 +31,7 @@ const SMALLEST_HOLE: usize = 16;
 /// The open end of the log.
 pub(super) struct Log {
     directory: PathBuf,
-    segment: File,
+    pub(super) segment: File,
     /// The sequence number of the next command.
     next: u64,
     /// Bytes of all segments that are left.
@@ -116,12 +116,6 @@ impl Log {
         self.frame.truncate(HEADER);
         self.commands = 0;
         Ok(())
-    }
-
-    /// Makes every flush from the command with that sequence number on fail.
-    #[cfg(test)]
-    pub(super) fn fail_from(&mut self, sequence: u64) {
-        self.fails_from = Some(sequence);
     }
 
     /// Begins a new segment: what comes next does not stand beside what a snapshot covers.
