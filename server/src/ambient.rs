@@ -4,11 +4,12 @@ use model::ambient::{Ambient, Time};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// What the core may know at this moment.
-pub(crate) fn ambient(draining: bool) -> Ambient {
+pub(crate) fn ambient(draining: bool, store_failed: bool) -> Ambient {
     Ambient {
         now: now(),
         seed: seed(),
         draining,
+        store_failed,
     }
 }
 

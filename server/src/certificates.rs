@@ -33,13 +33,13 @@ pub struct Identity {
 
 /// What a server needs, and what its administrator connects with.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Certificates {
+pub(crate) struct Certificates {
     /// Signs the other two.
-    pub authority: Identity,
+    pub(crate) authority: Identity,
     /// What the server shows.
-    pub serving: Identity,
+    pub(crate) serving: Identity,
     /// `CN=kubernetes-admin, O=system:masters`.
-    pub admin: Identity,
+    pub(crate) admin: Identity,
 }
 
 /// What one of the three is for.
@@ -57,7 +57,7 @@ impl Certificates {
     ///
     /// # Errors
     /// When the directory cannot be read or written.
-    pub fn load(
+    pub(crate) fn load(
         directory: Option<&Path>,
         names: &BTreeSet<String>,
     ) -> Result<Certificates, StartError> {
@@ -79,7 +79,7 @@ impl Certificates {
 /// A kubeconfig with everything embedded, for `kubectl` and every client that reads one.
 /// `authority` is the PEM that the server's certificate is verified with.
 #[must_use]
-pub fn kubeconfig(server: &str, authority: &str, admin: &Identity) -> String {
+pub(crate) fn kubeconfig(server: &str, authority: &str, admin: &Identity) -> String {
     use base64::{Engine, prelude::BASE64_STANDARD};
     let encode = |pem: &str| BASE64_STANDARD.encode(pem);
     format!(

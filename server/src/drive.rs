@@ -9,8 +9,9 @@ use crate::{
     store::CommitError,
     stream,
 };
-use hyper::{Request, Response, body::Incoming};
+use hyper::{Request, Response, StatusCode, body::Incoming};
 use model::{
+    ambient::Ambient,
     etcd::{Command, Outcome},
     lifecycle::{
         self, Effect, Event, Next, Step,
@@ -78,7 +79,7 @@ pub(crate) async fn serve(
     // A task of its own: a panic ends this request alone, and a commit that has begun is seen to
     // its end, audit included, whether the client waits for it or not.
     let task = tokio::spawn(async move {
-        let response = run.to_end(head, &accept_encoding).await;
+        let response = run.drive(head, &accept_encoding).await;
         drop(admitted);
         response
     });
@@ -88,7 +89,7 @@ pub(crate) async fn serve(
         Answer::text(500, text).into_http("")
     });
     drop(abandon);
-    if !long_running {
+    if !long_running || response.status() != StatusCode::OK {
         core.metrics
             .answered(&labels, response.status().as_u16(), received.elapsed());
     }
@@ -207,8 +208,8 @@ struct Run {
 }
 
 impl Run {
-    async fn to_end(mut self, head: Head, accept_encoding: &str) -> Response<Body> {
-        let mut step = lifecycle::begin(head, &self.core.config, &ambient(self.not_ready()));
+    async fn drive(mut self, head: Head, accept_encoding: &str) -> Response<Body> {
+        let mut step = lifecycle::begin(&head, &self.core.config, &self.ambient());
         loop {
             let Step { audit, next } = step;
             self.core.audit.write(&audit);
@@ -221,12 +222,12 @@ impl Run {
                 Ok(event) => event,
                 Err(_) => Event::Deadline,
             };
-            step = in_flight.resume(event, &self.core.config, &ambient(self.not_ready()));
+            step = in_flight.resume(event, &self.core.config, &self.ambient());
         }
     }
 
-    fn not_ready(&self) -> bool {
-        self.stopping || self.core.store.failure().is_some()
+    fn ambient(&self) -> Ambient {
+        ambient(self.stopping, self.core.store.failure().is_some())
     }
 
     async fn perform(&mut self, effect: Effect) -> Event {
@@ -282,9 +283,15 @@ impl Run {
                 let body = stream::body(Arc::clone(&self.core), *watch, self.labels);
                 encode::head(code, &headers, stream::CONTENT_TYPE, body)
             }
-            _ => {
-                let content_type = "text/plain; version=0.0.4; charset=utf-8".to_owned();
-                let bytes = self.core.metrics_text();
+            other => {
+                let (content_type, bytes) = match other {
+                    wire::Body::OpenApi(name) => ("application/json", self.core.described(name)),
+                    _ => (
+                        "text/plain; version=0.0.4; charset=utf-8",
+                        self.core.metrics_text(),
+                    ),
+                };
+                let content_type = content_type.to_owned();
                 Answer {
                     code,
                     headers,

@@ -11,9 +11,8 @@ use hyper::{
     },
 };
 use model::{
-    object::Object,
     status::Status,
-    wire::{self, Encoding, List},
+    wire::{self, Encoding},
 };
 use std::{convert::Infallible, io::Write};
 
@@ -124,11 +123,10 @@ pub(crate) fn body(body: &wire::Body) -> Option<(String, Vec<u8>)> {
         wire::Body::Object(encoding, object) => {
             let mut bytes = Vec::with_capacity(object.frozen().bytes().len() + 64);
             object.write(&mut bytes);
-            // The real server's JSON ends in a newline, as Go's encoder writes it.
             encoded(*encoding, bytes)
         }
-        wire::Body::List(encoding, list) => encoded(*encoding, write_list(list)),
-        wire::Body::Watch(_) | wire::Body::Metrics => return None,
+        wire::Body::List(encoding, list) => encoded(*encoding, list.encode()),
+        wire::Body::Watch(_) | wire::Body::Metrics | wire::Body::OpenApi(_) => return None,
     })
 }
 
@@ -139,36 +137,6 @@ fn encoded(encoding: Encoding, json: Vec<u8>) -> (String, Vec<u8>) {
         Encoding::Json => ("application/json".into(), json),
         Encoding::Yaml => (YAML.into(), yaml::from_json(&json)),
     }
-}
-
-fn write_list(list: &List) -> Vec<u8> {
-    let size: usize = list
-        .items
-        .iter()
-        .map(|item| item.frozen().bytes().len() + 32)
-        .sum();
-    let mut out = Vec::with_capacity(size + 256);
-    let text = |text: &str| serde_json::Value::from(text).to_string();
-    let (kind, version) = (text(&list.kind), text(&list.api_version));
-    out.extend_from_slice(
-        format!(
-            "{{\"kind\":{kind},\"apiVersion\":{version},\"metadata\":{},\"items\":[",
-            list.metadata
-        )
-        .as_bytes(),
-    );
-    for (index, item) in list.items.iter().enumerate() {
-        if index > 0 {
-            out.push(b',');
-        }
-        write_item(item, &mut out);
-    }
-    out.extend_from_slice(b"]}");
-    out
-}
-
-fn write_item(item: &Object, out: &mut Vec<u8>) {
-    item.write(out);
 }
 
 fn accepts_gzip(accept_encoding: &str) -> bool {

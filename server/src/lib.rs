@@ -13,7 +13,7 @@ mod encode;
 mod error;
 mod files;
 pub mod flags;
-mod limits;
+pub mod limits;
 mod listen;
 mod metrics;
 mod options;

@@ -40,7 +40,7 @@ pub(crate) async fn serve(
         while connections.try_join_next().is_some() {}
         let place = tokio::select! {
             place = Arc::clone(&places).acquire_owned() => place,
-            _ = closing.wait_for(|closing| *closing) => break,
+            () = told(&mut closing) => break,
         };
         let (stream, address) = tokio::select! {
             accepted = listener.accept() => match accepted {
@@ -52,7 +52,7 @@ pub(crate) async fn serve(
                     continue;
                 }
             },
-            _ = closing.wait_for(|closing| *closing) => break,
+            () = told(&mut closing) => break,
         };
         let (core, tls, closing) = (Arc::clone(&core), tls.clone(), closing.clone());
         connections.spawn(async move {
@@ -73,6 +73,12 @@ pub(crate) async fn serve(
     }
 }
 
+/// Returns when the server is closing.
+async fn told(closing: &mut watch::Receiver<bool>) {
+    // The sender lives as long as the server.
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
 async fn connection(
     core: Arc<Core>,
     stream: TcpStream,
@@ -84,7 +90,7 @@ async fn connection(
     let handshake = timeout(HANDSHAKE, tls.acceptor.accept(stream));
     let stream = tokio::select! {
         stream = handshake => stream.map_err(io::Error::from)??,
-        _ = closing.wait_for(|closing| *closing) => return Ok(()),
+        () = told(&mut closing) => return Ok(()),
     };
     let (_, session) = stream.get_ref();
     let is_http2 = session.alpn_protocol() == Some(b"h2");
@@ -121,7 +127,7 @@ async fn speak_http1<I: Read + Write + Unpin + Send + 'static>(
     );
     tokio::select! {
         ended = connection.as_mut() => return ended,
-        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+        () = told(&mut closing) => connection.as_mut().graceful_shutdown(),
     }
     connection.await
 }
@@ -148,7 +154,7 @@ async fn speak_http2<I: Read + Write + Unpin + Send + 'static>(
     );
     tokio::select! {
         ended = connection.as_mut() => return ended,
-        _ = closing.wait_for(|closing| *closing) => connection.as_mut().graceful_shutdown(),
+        () = told(&mut closing) => connection.as_mut().graceful_shutdown(),
     }
     connection.await
 }

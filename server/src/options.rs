@@ -8,7 +8,7 @@ use model::{
 use std::{
     collections::BTreeMap,
     fs,
-    net::{IpAddr, Ipv4Addr},
+    net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -87,8 +87,9 @@ impl Default for Options {
 }
 
 impl Options {
-    /// What the core is told.
-    pub(crate) fn config(&self) -> Config {
+    /// What the core of a server that listens at `address` is told.
+    pub(crate) fn config(&self, address: SocketAddr) -> Config {
+        let advertised = self.advertise_address.unwrap_or(address.ip());
         Config {
             resources: Resources::built_in(),
             authentication: Authentication {
@@ -97,6 +98,7 @@ impl Options {
             },
             authorization: self.authorization.clone(),
             service_addresses: self.service_addresses,
+            advertised: SocketAddr::new(advertised, address.port()).to_string(),
             ..Config::permissive()
         }
     }

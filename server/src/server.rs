@@ -15,13 +15,14 @@ use crate::{
 use model::{
     config::Config,
     etcd::{Command, KeyRange, Range, Revision},
+    openapi,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 use tokio::{
@@ -46,9 +47,29 @@ pub(crate) struct Core {
     pub(crate) stopping: watch::Sender<bool>,
     /// True from the moment it takes no more requests: watches then end.
     pub(crate) draining: watch::Sender<bool>,
+    /// The OpenAPI documents that have been asked for, encoded.
+    documents: Mutex<BTreeMap<openapi::Name, Arc<[u8]>>>,
 }
 
 impl Core {
+    /// An OpenAPI document: made when it is first asked for.
+    pub(crate) fn described(&self, name: openapi::Name) -> Vec<u8> {
+        let known = |documents: &BTreeMap<openapi::Name, Arc<[u8]>>| documents.get(&name).cloned();
+        let documents = || {
+            self.documents
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+        };
+        let found = known(&documents());
+        if let Some(found) = found {
+            return found.to_vec();
+        }
+        let made = name.document(&self.config.types, &self.config.resources);
+        let made = made.to_string().into_bytes();
+        documents().insert(name, made.as_slice().into());
+        made
+    }
+
     /// What `/metrics` answers.
     pub(crate) fn metrics_text(&self) -> Vec<u8> {
         let store = &self.store.newest().store;
@@ -145,7 +166,7 @@ impl Server {
             (most > 0).then(|| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
         };
         let core = Arc::new(Core {
-            config: options.config(),
+            config: options.config(address),
             store,
             metrics: Metrics::new(),
             audit,
@@ -155,6 +176,7 @@ impl Server {
             min_request_timeout: options.min_request_timeout,
             stopping: watch::Sender::new(false),
             draining: watch::Sender::new(false),
+            documents: Mutex::new(BTreeMap::new()),
         });
         let listening = tokio::spawn(listen::serve(
             Arc::clone(&core),
@@ -245,7 +267,8 @@ fn names(options: &Options) -> BTreeSet<String> {
         [Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].into();
     addresses.extend(options.advertise_address);
     addresses.extend(Some(options.bind_address).filter(|address| !address.is_unspecified()));
-    addresses.extend(options.service_addresses.address(1).map(IpAddr::from));
+    // The first address is that of the Service `kubernetes`.
+    addresses.insert(Ipv4Addr::from(options.service_addresses.network + 1).into());
     names.extend(addresses.iter().map(IpAddr::to_string));
     names.extend(hostname());
     names

@@ -38,6 +38,7 @@ pub(crate) fn body(core: Arc<Core>, watch: Watch, labels: Labels) -> Body {
     let stream = Stream {
         changes: core.store.changes(&watch.resource.prefix),
         draining: core.draining.subscribe(),
+        began: Instant::now(),
         end: Instant::now() + Duration::from_micros(remaining),
         counted: core.metrics.watching(&labels),
         pending: Vec::new(),
@@ -72,6 +73,7 @@ struct Stream {
     changes: Receiver<()>,
     draining: Receiver<bool>,
     bookmarks: Interval,
+    began: Instant,
     end: Instant,
     /// Held while the watch lives.
     #[expect(dead_code, reason = "what counts is when it is dropped")]
@@ -142,7 +144,7 @@ impl Stream {
     }
 
     fn write(&mut self, event: &WatchEvent, out: &mut Vec<u8>) {
-        let line = self.watch.encode(event, &ambient(false));
+        let line = self.watch.encode(event, &ambient(false, false));
         match self.watch.encoding {
             Encoding::Json => out.extend_from_slice(&line),
             Encoding::Yaml => {
@@ -150,5 +152,13 @@ impl Stream {
                 out.extend(yaml::from_json(&line));
             }
         }
+    }
+}
+
+impl Drop for Stream {
+    /// As in the real server, a watch is a request that is counted when it ends.
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        self.core.metrics.answered(&self.labels, 200, took);
     }
 }

@@ -68,13 +68,16 @@ impl Embedded {
     /// # Errors
     /// When the directory cannot be used, is in use, or holds damaged files.
     pub(crate) fn open(directory: Option<&Path>) -> Result<Embedded, StartError> {
-        let (store, disk) = match directory {
-            None => (Store::new(), None),
+        match directory {
+            None => Embedded::start(Store::new(), None),
             Some(directory) => {
                 let (store, disk) = Disk::open(directory)?;
-                (store, Some(disk))
+                Embedded::start(store, Some(disk))
             }
-        };
+        }
+    }
+
+    fn start(store: Store, disk: Option<Disk>) -> Result<Embedded, StartError> {
         let everything = Range::newest(KeyRange::prefix(registry::ROOT.as_bytes()));
         let all = store
             .range(&everything)
@@ -390,5 +393,130 @@ fn lock(path: &Path) -> Result<File, StartError> {
             "another server uses this data directory",
         )),
         Err(TryLockError::Error(why)) => Err(StartError::at(path, why)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{CommitError, Disk, Embedded};
+    use crate::{limits::LOG_BYTES, temporary_directory::TemporaryDirectory};
+    use model::{
+        etcd::{Command, Compare, Key, Put, Revision, Target, Txn},
+        frozen::Frozen,
+    };
+    use std::time::Duration;
+
+    fn key(number: u64) -> Key {
+        Key::from(format!("/registry/configmaps/default/c{number}").as_str())
+    }
+
+    fn put(number: u64, padding: usize) -> Command {
+        let value = format!(
+            "{{\"kind\":\"ConfigMap\",\"apiVersion\":\"v1\",\"metadata\":{{\"name\":\"c{number}\",\
+             \"namespace\":\"default\"}},\"data\":{{\"x\":\"{}\"}}}}",
+            "x".repeat(padding)
+        );
+        let put = Put::new(key(number), Frozen::from(value.as_str()));
+        Command::Txn(Txn::always(vec![put.into()]))
+    }
+
+    #[tokio::test]
+    async fn what_was_answered_is_there_after_a_restart_with_its_history() {
+        let directory = TemporaryDirectory::new();
+        let store = Embedded::open(Some(directory.path())).unwrap();
+        let mut configmaps = store.changes("/registry/configmaps/");
+        let pods = store.changes("/registry/pods/");
+        for number in 0..50 {
+            store.commit(put(number % 7, 10)).await.unwrap();
+        }
+        assert!(configmaps.has_changed().unwrap() && !pods.has_changed().unwrap());
+        configmaps.borrow_and_update();
+        let absent = Compare::equal(key(1), Target::Version(0));
+        let lost = Txn::only_if(vec![absent], vec![Put::new(key(1), Frozen::default()).into()]);
+        store.commit(Command::Txn(lost)).await.unwrap();
+        assert!(!configmaps.has_changed().unwrap(), "nothing has changed");
+        store.commit(Command::Compact(Revision(20))).await.unwrap();
+        let refused = store.commit(Command::Compact(Revision(20))).await;
+        assert!(matches!(refused, Err(CommitError::Refused(_))), "{refused:?}");
+        assert!(Embedded::open(Some(directory.path())).is_err(), "it is locked");
+        store.stop().await;
+        let before = store.newest();
+        assert!(store.commit(put(1, 1)).await.is_err(), "it has stopped");
+        drop(store);
+        let store = Embedded::open(Some(directory.path())).unwrap();
+        assert_eq!(store.newest().store, before.store);
+        assert_eq!(store.newest().cache.revision(), before.cache.revision());
+    }
+
+    #[tokio::test]
+    async fn a_grown_log_becomes_a_snapshot_and_goes() {
+        let directory = TemporaryDirectory::new();
+        let store = Embedded::open(Some(directory.path())).unwrap();
+        let size = 2 << 20;
+        for number in 0..LOG_BYTES / size + 3 {
+            store.commit(put(number % 3, size as usize)).await.unwrap();
+        }
+        let last = store.newest().store.revision();
+        store.commit(Command::Compact(last)).await.unwrap();
+        store.stop().await;
+        let before = store.newest();
+        drop(store);
+        let mut names: Vec<String> = std::fs::read_dir(directory.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        let [lock, log, snapshot] = names.as_slice() else {
+            panic!("{names:?}");
+        };
+        assert!(lock == "lock" && log.starts_with("log-") && snapshot.starts_with("snapshot-"));
+        assert_eq!(log.strip_prefix("log-"), snapshot.strip_prefix("snapshot-"));
+        let store = Embedded::open(Some(directory.path())).unwrap();
+        assert_eq!(store.newest().store, before.store);
+        store.stop().await;
+        drop(store);
+        let path = directory.path().join(snapshot);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        let why = Embedded::open(Some(directory.path())).err().unwrap().0;
+        assert!(why.contains(snapshot) && why.contains("checksum"), "{why}");
+    }
+
+    #[tokio::test]
+    async fn a_disk_that_fails_ends_writing_and_loses_nothing_that_was_answered() {
+        let directory = TemporaryDirectory::new();
+        let (state, mut disk) = Disk::open(directory.path()).unwrap();
+        disk.log.fail_from(3);
+        let store = Embedded::start(state, Some(disk)).unwrap();
+        for number in 0..3 {
+            store.commit(put(number, 10)).await.unwrap();
+        }
+        let before = store.newest();
+        for number in 3..6 {
+            let failed = store.commit(put(number, 10)).await;
+            assert!(matches!(failed, Err(CommitError::Unavailable(_))), "{failed:?}");
+        }
+        assert!(store.failure().unwrap().contains("cannot write to its log"));
+        assert_eq!(store.newest().store, before.store);
+        assert_eq!(store.newest().cache, before.cache);
+        store.stop().await;
+        drop(store);
+        let store = Embedded::open(Some(directory.path())).unwrap();
+        assert_eq!(store.newest().store, before.store);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_waits_for_a_revision_but_not_for_ever() {
+        let store = Embedded::open(None).unwrap();
+        let patience = Duration::from_secs(3);
+        let late = store.reached(Revision(9), patience).await;
+        assert_eq!(late.cache.revision(), Revision(1));
+        let (reached, _) = tokio::join!(store.reached(Revision(3), patience), async {
+            store.commit(put(0, 1)).await.unwrap();
+            store.commit(put(1, 1)).await.unwrap();
+        });
+        assert!(reached.cache.revision() >= Revision(3));
     }
 }

@@ -118,6 +118,12 @@ impl Log {
         Ok(())
     }
 
+    /// Makes every flush from the command with that sequence number on fail.
+    #[cfg(test)]
+    pub(super) fn fail_from(&mut self, sequence: u64) {
+        self.fails_from = Some(sequence);
+    }
+
     /// Begins a new segment: what comes next does not stand beside what a snapshot covers.
     pub(super) fn rotate(&mut self) -> io::Result<()> {
         self.segment = create_segment(&self.directory, self.next)?;

@@ -5,4 +5,4 @@ mod embedded;
 mod log;
 mod snapshot;
 
-pub(crate) use embedded::{CommitError, Embedded, Published};
+pub(crate) use embedded::{CommitError, Embedded};

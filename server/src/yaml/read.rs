@@ -336,8 +336,8 @@ mod tests {
         );
         check("k: |\n  line 1\n  line 2\n", r#"{"k":"line 1\nline 2\n"}"#);
         check(
-            "8080: web\ntrue: x\n1.0: y\n",
-            r#"{"8080":"web","true":"x","1":"y"}"#,
+            "8080: web\ntrue: x\n1.0: z\n",
+            r#"{"8080":"web","true":"x","1":"z"}"#,
         );
         check(
             "a: 2026-01-02\nb: 1e3\nc: !!str 5\nd: ~\n",
