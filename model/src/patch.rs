@@ -7,7 +7,7 @@ mod problems;
 mod strategic;
 
 use crate::{
-    golang, limits,
+    golang, limits, resource,
     schema::{self, Decoded, FieldValidation, Types},
     status::{Details, FieldError, Reason, Refusal, Status},
 };
@@ -30,10 +30,10 @@ pub enum Format {
 }
 
 impl Format {
-    /// The form that a content type names; parameters are not looked at.
+    /// The form that a media type names; server-side apply is not among them.
     #[must_use]
-    pub fn of(content_type: &str) -> Option<Format> {
-        match content_type.split(';').next().unwrap_or_default() {
+    pub fn of(media_type: &str) -> Option<Format> {
+        match media_type {
             "application/json-patch+json" => Some(Format::Json),
             "application/merge-patch+json" => Some(Format::Merge),
             "application/strategic-merge-patch+json" => Some(Format::Strategic),
@@ -65,7 +65,8 @@ pub enum Error {
 }
 
 impl Patch {
-    /// Reads a patch. The real server does this only when it has found the object.
+    /// Reads a patch. What is wrong is answered only when the object has been
+    /// found, as the real server has it.
     ///
     /// # Errors
     /// [`Error::Malformed`], [`Error::TooManyOperations`].
@@ -105,11 +106,13 @@ impl Patch {
     /// # Errors
     /// [`Error::Unprocessable`], [`Error::Unfit`], and for strategic merge patches
     /// [`Error::Malformed`].
-    pub fn apply(&self, object: Value, types: &Types, type_name: &str) -> Result<Value, Error> {
+    pub fn apply(&self, object: &Value, types: &Types, type_name: &str) -> Result<Value, Error> {
+        let (object, patch) = (object.clone(), self.document.clone());
         match self.format {
-            Format::Json => json::apply(object, &self.document),
-            Format::Merge => Ok(merge::apply(object, self.document.clone())),
-            Format::Strategic => strategic::apply(object, self.document.clone(), types, type_name),
+            Format::Json => json::apply(object, &patch),
+            Format::Merge => Ok(merge::apply(object, patch)),
+            Format::Strategic if patch.is_null() => Ok(object),
+            Format::Strategic => strategic::apply(object, patch, types, type_name),
         }
     }
 
@@ -121,7 +124,7 @@ impl Patch {
     /// its result is no object of that type or, under [`FieldValidation::Strict`], has a problem.
     pub fn patched(
         &self,
-        object: Value,
+        object: &Value,
         types: &Types,
         type_name: &str,
         validation: FieldValidation,
@@ -129,11 +132,11 @@ impl Patch {
         let is = [object["apiVersion"].clone(), object["kind"].clone()];
         let mut value = self
             .apply(object, types, type_name)
-            .map_err(|error| error.refusal())?;
+            .map_err(Error::refusal)?;
         if self.format == Format::Strategic {
             // It is applied to a Go value of the type, which a new name does not change.
             name_type(&mut value, &is);
-        } else if let Some(why) = another_type(&value, &is) {
+        } else if let Some(why) = another_type(&value, &is, types) {
             return Err(self.refusal(&value, &why));
         } else {
             name_type(&mut value, &is);
@@ -164,9 +167,9 @@ impl Patch {
 impl Error {
     /// The answer.
     #[must_use]
-    pub fn refusal(&self) -> Refusal {
+    pub fn refusal(self) -> Refusal {
         match self {
-            Error::Malformed(why) => Status::bad_request(why.as_str()),
+            Error::Malformed(why) => Status::bad_request(why),
             Error::TooManyOperations(found) => {
                 let most = limits::JSON_PATCH_OPERATIONS;
                 let message = format!(
@@ -180,37 +183,34 @@ impl Error {
                 status.details = Some(Details::default());
                 status
             }
-            Error::Unfit(why) => Status::new(Reason::Unknown, why.as_str()),
+            Error::Unfit(why) => Status::new(Reason::Unknown, why),
         }
     }
 }
 
 /// Why a patched document is not of the type that it was.
-fn another_type(value: &Value, is: &[Value; 2]) -> Option<String> {
-    let [api_version, kind] = ["apiVersion", "kind"].map(|name| value.get(name));
-    let text = |named: Option<&Value>, was: &Value| {
-        let named = named
-            .and_then(Value::as_str)
-            .filter(|text| !text.is_empty());
-        named.or(was.as_str()).unwrap_or_default().to_string()
+fn another_type(value: &Value, is: &[Value; 2], types: &Types) -> Option<String> {
+    // What is left out is taken from the type.
+    let named = |name: &str, was: &Value| {
+        let text = value.get(name).and_then(Value::as_str);
+        let text = text.filter(|text| !text.is_empty()).or(was.as_str());
+        text.unwrap_or_default().to_string()
     };
-    let named = [text(api_version, &is[0]), text(kind, &is[1])];
-    let was = [text(None, &is[0]), text(None, &is[1])];
-    if named == was {
+    let [api_version, kind] = [named("apiVersion", &is[0]), named("kind", &is[1])];
+    if is[0] == *api_version && is[1] == *kind {
         return None;
     }
-    let [version, kind] = &named;
-    Some(if named[0] == was[0] || named[1] == was[1] {
-        let scheme = "k8s.io/kubernetes/pkg/api/legacyscheme/scheme.go:30";
-        format!(
-            "no kind {} is registered for version {} in scheme {}",
-            golang::quote(kind),
-            golang::quote(version),
-            golang::quote(scheme)
-        )
-    } else {
-        format!("unable to decode {version}, Kind={kind} into {}", was[1])
-    })
+    let (group, version) = resource::split_api_version(&api_version);
+    if types.of_kind(group, version, &kind).is_some() {
+        let was = is[1].as_str().unwrap_or_default();
+        return Some(format!(
+            "converting ({version}.{kind}) to ({was}): unknown conversion"
+        ));
+    }
+    let [kind, api_version] = [kind, api_version].map(|text| golang::quote(&text));
+    Some(format!(
+        "no kind {kind} is registered for version {api_version} in scheme \"pkg/api/legacyscheme/scheme.go:30\""
+    ))
 }
 
 fn name_type(value: &mut Value, is: &[Value; 2]) {

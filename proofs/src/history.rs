@@ -75,7 +75,8 @@ impl History {
     /// The state at a revision; `None` before revision 1 and in the future.
     #[must_use]
     pub fn state(&self, revision: Revision) -> Option<&Keys> {
-        self.states.get(usize::try_from(revision.0).ok()?.checked_sub(1)?)
+        self.states
+            .get(usize::try_from(revision.0).ok()?.checked_sub(1)?)
     }
 
     /// Every change of `keys` at the revisions from `first` to `last`, by revision and key: the
@@ -97,7 +98,12 @@ impl History {
                 let (before, after) = (before.get(key).cloned(), after.get(key).cloned());
                 let key = key.clone();
                 if before != after {
-                    changes.push(Change { revision, key, before, after });
+                    changes.push(Change {
+                        revision,
+                        key,
+                        before,
+                        after,
+                    });
                 }
             }
         }
@@ -135,7 +141,12 @@ impl Told {
     /// Nothing, from `base` on.
     #[must_use]
     pub fn nothing(keys: KeyRange, base: Revision) -> Told {
-        Told { keys, base, events: Vec::new(), progress: Revision(0) }
+        Told {
+            keys,
+            base,
+            events: Vec::new(),
+            progress: Revision(0),
+        }
     }
 
     /// Takes an answer of the watch.
@@ -152,7 +163,10 @@ impl Told {
     /// From where the client resumes: above all that it knows.
     #[must_use]
     pub fn resume(&self) -> Revision {
-        let told = self.events.last().map_or(Revision(0), |event| event.kv.mod_revision);
+        let told = self
+            .events
+            .last()
+            .map_or(Revision(0), |event| event.kv.mod_revision);
         self.base.max(told.next()).max(self.progress.next())
     }
 

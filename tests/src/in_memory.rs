@@ -54,7 +54,13 @@ impl InMemory {
     pub fn new(config: Config) -> InMemory {
         let store = Store::new();
         let cache = Cache::restore(limits::WATCH_WINDOW_EVENTS, store.revision(), []);
-        InMemory { config, now: Time::default(), store, cache, requests: 0 }
+        InMemory {
+            config,
+            now: Time::default(),
+            store,
+            cache,
+            requests: 0,
+        }
     }
 
     /// The store.
@@ -73,20 +79,31 @@ impl InMemory {
     /// once, as a stream that then ends.
     pub fn send(&mut self, head: &Head, body: &[u8]) -> Answer {
         let response = self.respond(head, body);
-        let Response { code, headers, body } = response;
+        let Response {
+            code,
+            headers,
+            body,
+        } = response;
         let (content_type, bytes) = self.encode(body);
-        Answer { code, headers, content_type, bytes }
+        Answer {
+            code,
+            headers,
+            content_type,
+            bytes,
+        }
     }
 
     /// Serves a request to its end, without encoding the answer.
     pub fn respond(&mut self, head: &Head, body: &[u8]) -> Response {
-        let mut step = lifecycle::begin(head, &self.config, &self.ambient());
+        let ambient = self.ambient();
+        let mut step = lifecycle::begin(head, &self.config, &ambient);
         loop {
             match step.next {
                 Next::Done(response) => return response,
                 Next::Wait(request, effect) => {
                     let event = self.perform(effect, body);
-                    step = request.resume(event, &self.config, &self.ambient());
+                    let ambient = self.ambient();
+                    step = request.resume(event, &self.config, &ambient);
                 }
             }
         }
@@ -103,7 +120,10 @@ impl InMemory {
     /// What a watch has to say now.
     #[must_use]
     pub fn poll(&self, watch: &mut Watch) -> Vec<WatchEvent> {
-        watch.watcher.poll(&self.cache, usize::MAX).unwrap_or_default()
+        watch
+            .watcher
+            .poll(&self.cache, usize::MAX)
+            .unwrap_or_default()
     }
 
     /// Forgets the store's history below `revision`.
@@ -133,23 +153,38 @@ impl InMemory {
 
     /// The cache takes what the store has done since `before`.
     fn follow(&mut self, before: Revision) {
-        let changes = self.store.events(before).expect("nothing of it is compacted");
+        let changes = self
+            .store
+            .events(before)
+            .expect("nothing of it is compacted");
         for (revision, events) in changes {
-            self.cache.apply(revision, events).expect("no revision is left out");
+            self.cache
+                .apply(revision, events)
+                .expect("no revision is left out");
         }
     }
 
     fn ambient(&mut self) -> Ambient {
         self.requests += 1;
-        Ambient { now: self.now, seed: spread(self.requests), ..Ambient::default() }
+        Ambient {
+            now: self.now,
+            seed: spread(self.requests),
+            ..Ambient::default()
+        }
     }
 
     fn encode(&self, body: Body) -> (String, Vec<u8>) {
         let json = || "application/json".to_string();
         match body {
-            Body::Bytes { content_type, bytes } | Body::Document { content_type, bytes, .. } => {
-                (content_type, bytes.bytes().to_vec())
+            Body::Bytes {
+                content_type,
+                bytes,
             }
+            | Body::Document {
+                content_type,
+                bytes,
+                ..
+            } => (content_type, bytes.bytes().to_vec()),
             Body::Object(_, object) => {
                 let mut bytes = Vec::new();
                 object.write(&mut bytes);
@@ -157,7 +192,10 @@ impl InMemory {
             }
             Body::List(_, list) => (json(), list.encode()),
             Body::Watch(mut watch) => {
-                let ambient = Ambient { now: self.now, ..Ambient::default() };
+                let ambient = Ambient {
+                    now: self.now,
+                    ..Ambient::default()
+                };
                 let events = self.poll(&mut watch);
                 let lines = events.iter().map(|event| watch.encode(event, &ambient));
                 (json(), lines.collect::<Vec<_>>().concat())

@@ -144,6 +144,45 @@ pub(super) fn ip(text: &str) -> Option<IpAddr> {
         .then(|| IpAddr::V4(Ipv4Addr::from(octets)))
 }
 
+/// A network: its first address as a number, and how many bits of it count.
+pub(super) struct Network {
+    address: IpAddr,
+    /// The length of the prefix in bits.
+    pub(super) prefix: u8,
+}
+
+impl Network {
+    /// Whether the first address of another network is in this one.
+    pub(super) fn contains(&self, other: &Network) -> bool {
+        match (self.address, other.address) {
+            (IpAddr::V4(ours), IpAddr::V4(theirs)) => {
+                let shift = 32 - u32::from(self.prefix);
+                let bits = u64::from(u32::from(ours) ^ u32::from(theirs));
+                bits >> shift == 0
+            }
+            (IpAddr::V6(ours), IpAddr::V6(theirs)) => {
+                let bits = u128::from(ours) ^ u128::from(theirs);
+                let shift = 128 - u32::from(self.prefix);
+                bits.checked_shr(shift).unwrap_or_default() == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A network in CIDR form: `10.0.0.0/8`.
+pub(super) fn cidr(text: &str) -> Option<Network> {
+    let (address, prefix) = text.split_once('/')?;
+    let address = ip(address)?;
+    let most = if address.is_ipv4() { 32 } else { 128 };
+    let digits = !prefix.is_empty() && prefix.bytes().all(|byte| byte.is_ascii_digit());
+    let prefix: u8 = prefix
+        .parse()
+        .ok()
+        .filter(|prefix| digits && *prefix <= most)?;
+    Some(Network { address, prefix })
+}
+
 #[cfg(test)]
 mod tests {
     use super::{config_map_key, ip, percent, port_name, wildcard_subdomain};

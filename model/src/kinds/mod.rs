@@ -28,6 +28,7 @@ pub mod scale;
 pub mod service;
 
 mod configuration;
+mod network;
 mod pod;
 mod prepare;
 mod workload;
@@ -48,6 +49,9 @@ pub fn default(resource: &Resource, object: &mut Value) {
         ("", "configmaps" | "secrets") => configuration::default(resource, object),
         ("", "podtemplates" | "replicationcontrollers") | ("apps" | "batch", _) => {
             workload::default(resource, object);
+        }
+        ("", "endpoints") | ("discovery.k8s.io" | "networking.k8s.io", _) => {
+            network::default(resource, object)
         }
         _ => {}
     }
@@ -83,6 +87,9 @@ pub fn validate_create(resource: &Resource, object: &Value) -> Vec<FieldError> {
         ("", "podtemplates" | "replicationcontrollers") | ("apps" | "batch", _) => {
             workload::validate(resource, object)
         }
+        ("", "endpoints") | ("discovery.k8s.io" | "networking.k8s.io", _) => {
+            network::validate(resource, object, None)
+        }
         _ => Vec::new(),
     }
 }
@@ -103,6 +110,11 @@ pub fn validate_update(
         ("", "configmaps" | "secrets") => configuration::validate_update(resource, new, old),
         ("", "podtemplates" | "replicationcontrollers") | ("apps" | "batch", _) => {
             workload::validate_update(resource, subresource, new, old)
+        }
+        ("", "endpoints") | ("discovery.k8s.io" | "networking.k8s.io", _)
+            if subresource.is_none() =>
+        {
+            network::validate(resource, new, Some(old))
         }
         _ => Vec::new(),
     }

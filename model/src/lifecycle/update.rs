@@ -18,9 +18,9 @@ use crate::{
     kinds::{self, service::Holdings},
     limits,
     object::Object,
-    patch::{Format, Patch},
+    patch::{self, Format, Patch},
     registry,
-    status::{FieldError, Reason, Refusal, Status},
+    status::{Details, FieldError, Reason, Refusal, Status},
     wire::Response,
 };
 use alloc::{
@@ -35,8 +35,9 @@ use serde_json::Value;
 pub enum Intent {
     /// This document.
     Replace(Value),
-    /// The current one with this patch.
-    Change(Patch),
+    /// The current one with this patch; one that cannot be read is refused when there is an
+    /// object to patch, as the real server has it.
+    Change(Result<Patch, patch::Error>),
     /// The current pod, assigned to the node that this Binding names.
     Bind(Value),
 }
@@ -111,7 +112,6 @@ pub fn begin_patch(scene: &Scene<'_>, body: &[u8]) -> Progress {
     let format = patch_format(&scene.context.content_type)?;
     let options = WriteOptions::patch(scene)?;
     let patch = Patch::parse(format, body, options.field_validation);
-    let patch = patch.map_err(|error| error.refusal())?;
     Ok(begin(
         scene,
         scene.name(),
@@ -131,13 +131,12 @@ pub fn patch_format(content_type: &str) -> Result<Format, Refusal> {
         let why = "server-side apply is not served by this server yet";
         return Err(Status::new(Reason::NotImplemented, why));
     }
+    // The router of built-in resources answers this, before any handler.
     Format::of(&media_type).ok_or_else(|| {
-        negotiate::unsupported_media_type(&[
-            "application/json-patch+json",
-            "application/merge-patch+json",
-            "application/strategic-merge-patch+json",
-            "application/apply-patch+yaml",
-        ])
+        let message = "415: Unsupported Media Type";
+        let mut status = Status::new(Reason::UnsupportedMediaType, message);
+        status.details = Some(Details::default());
+        status
     })
 }
 
@@ -382,7 +381,7 @@ fn wanted(
 }
 
 fn patched(
-    patch: &Patch,
+    patch: &Result<Patch, patch::Error>,
     body: &Value,
     change: &Change,
     scene: &Scene<'_>,
@@ -394,7 +393,10 @@ fn patched(
         .of_kind(&kind.group, &kind.version, &kind.kind)
         .unwrap_or_default();
     let validation = change.options.field_validation;
-    let decoded = patch.patched(body.clone(), types, type_name, validation)?;
+    let decoded = match patch {
+        Ok(patch) => patch.patched(body, types, type_name, validation)?,
+        Err(unreadable) => return Err(unreadable.clone().refusal()),
+    };
     if validation == FieldValidation::Warn {
         warnings.extend(decoded.problems);
     }

@@ -3,12 +3,7 @@
 
 use super::Error;
 use crate::schema::json::Json;
-use alloc::{
-    collections::BTreeSet,
-    format,
-    string::String,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
 use serde_json::Value;
 
 /// A JSON patch: a list of operations.

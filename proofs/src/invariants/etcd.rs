@@ -19,9 +19,17 @@ pub fn the_revision_grows_by_one_with_each_change(commit: &Commit, history: &His
     else {
         return false;
     };
-    let written = after.iter().filter(|(key, kv)| before.get(*key) != Some(*kv));
-    let share = written.map(|(_, kv)| kv.mod_revision).all(|revision| revision == commit.after);
-    let grows = if before == after { commit.before } else { commit.before.next() };
+    let written = after
+        .iter()
+        .filter(|(key, kv)| before.get(*key) != Some(*kv));
+    let share = written
+        .map(|(_, kv)| kv.mod_revision)
+        .all(|revision| revision == commit.after);
+    let grows = if before == after {
+        commit.before
+    } else {
+        commit.before.next()
+    };
     let told = commit.response.as_ref().map(|response| response.revision);
     share && grows == commit.after && told.is_none_or(|told| told == commit.after)
 }
@@ -32,19 +40,21 @@ pub fn the_revision_grows_by_one_with_each_change(commit: &Commit, history: &His
 pub fn creation_and_version_are_kept_across_deletion(history: &History) -> bool {
     let (all, newest) = (model::etcd::KeyRange::all(), history.newest());
     let changes = history.changes(&all, Revision(2), newest);
-    changes.iter().all(|change| match (&change.before, &change.after) {
-        (_, None) => true,
-        (None, Some(new)) => {
-            new.create_revision == change.revision
-                && new.mod_revision == change.revision
-                && new.version == 1
-        }
-        (Some(old), Some(new)) => {
-            new.create_revision == old.create_revision
-                && new.mod_revision == change.revision
-                && new.version == old.version + 1
-        }
-    })
+    changes
+        .iter()
+        .all(|change| match (&change.before, &change.after) {
+            (_, None) => true,
+            (None, Some(new)) => {
+                new.create_revision == change.revision
+                    && new.mod_revision == change.revision
+                    && new.version == 1
+            }
+            (Some(old), Some(new)) => {
+                new.create_revision == old.create_revision
+                    && new.mod_revision == change.revision
+                    && new.version == old.version + 1
+            }
+        })
 }
 
 /// E3. A transaction's compares see the state before it, and the branch that they choose is applied
@@ -75,9 +85,11 @@ pub fn a_read_at_a_revision_shows_the_state_as_of_it(
     read: impl Fn(&Range) -> Result<RangeResponse, Error>,
 ) -> bool {
     let newest = history.newest();
-    let kept = (compacted.0.max(1)..=newest.0).map(Revision).all(|revision| {
-        read(&everything(revision)).is_ok_and(|response| shows(&response, history, revision))
-    });
+    let kept = (compacted.0.max(1)..=newest.0)
+        .map(Revision)
+        .all(|revision| {
+            read(&everything(revision)).is_ok_and(|response| shows(&response, history, revision))
+        });
     kept && read(&everything(newest.next())) == Err(Error::FutureRevision(newest))
 }
 
@@ -91,7 +103,9 @@ pub fn events_are_ordered(told: &Told) -> bool {
 #[must_use]
 pub fn events_are_unique(told: &Told) -> bool {
     let mut seen = BTreeSet::new();
-    told.events.iter().all(|event| seen.insert((event.kv.mod_revision, &event.kv.key)))
+    told.events
+        .iter()
+        .all(|event| seen.insert((event.kv.mod_revision, &event.kv.key)))
 }
 
 /// E9. What has been told and what is told next are all changes from the base on, and nothing else.
@@ -103,7 +117,10 @@ pub fn no_event_is_lost(told: &Told, rest: &[WatchResponse], history: &History) 
     }
     let rest = rest.iter().flat_map(|response| &response.events);
     let events: Vec<&StoreEvent> = told.events.iter().chain(rest).collect();
-    tells(&events, &history.changes(&told.keys, told.base, history.newest()))
+    tells(
+        &events,
+        &history.changes(&told.keys, told.base, history.newest()),
+    )
 }
 
 /// E9. An event's previous value is what was there at the revision before; at the compacted
@@ -129,7 +146,11 @@ pub fn a_revision_is_never_split(told: &Told, history: &History) -> bool {
         return true;
     };
     let events: Vec<_> = told.events.iter().collect();
-    let of_last = events.iter().copied().filter(|event| event.kv.mod_revision == last).count();
+    let of_last = events
+        .iter()
+        .copied()
+        .filter(|event| event.kv.mod_revision == last)
+        .count();
     of_last == history.changes(&told.keys, last, last).len()
 }
 
@@ -145,7 +166,9 @@ pub fn a_watch_can_begin_wherever_history_is_left(
     (1..=history.newest().0 + 1).map(Revision).all(|start| {
         let answers = watch(start);
         if start < compacted {
-            let [only] = answers.as_slice() else { return false };
+            let [only] = answers.as_slice() else {
+                return false;
+            };
             return only.canceled && only.compacted == Some(compacted) && only.events.is_empty();
         }
         let events: Vec<_> = answers.iter().flat_map(|answer| &answer.events).collect();
@@ -158,7 +181,8 @@ pub fn a_watch_can_begin_wherever_history_is_left(
 #[must_use]
 pub fn progress_means_that_everything_up_to_it_was_told(told: &Told, history: &History) -> bool {
     let due = history.changes(&told.keys, told.base, told.progress);
-    due.iter().all(|change| told.events.iter().any(|event| change.is_told_by(event)))
+    due.iter()
+        .all(|change| told.events.iter().any(|event| change.is_told_by(event)))
 }
 
 /// E13. A compaction takes no key that is there, and below it reads are refused: they don't become
@@ -170,22 +194,28 @@ pub fn a_compaction_loses_no_key_and_makes_no_read_wrong(
 ) -> bool {
     let now = Range::newest(model::etcd::KeyRange::all());
     let newest = history.newest();
-    let refused = (1..compacted.0).map(Revision).all(|revision| {
-        read(&everything(revision)) == Err(Error::Compacted(compacted))
-    });
+    let refused = (1..compacted.0)
+        .map(Revision)
+        .all(|revision| read(&everything(revision)) == Err(Error::Compacted(compacted)));
     refused && read(&now).is_ok_and(|response| shows(&response, history, newest))
 }
 
-/// E14. A key that goes with a lease is there only while the lease is, and the lease knows it.
+/// E14. A key that was written with a lease is there exactly as long as the lease is, and the lease
+/// knows its keys. `leased` is what was written last, by key.
 #[must_use]
-pub fn a_key_goes_with_its_lease(store: &Store) -> bool {
-    let state = store.snapshot(store.revision()).unwrap_or_default();
-    let leased = state.iter().filter(|(_, kv)| kv.lease != LeaseId(0));
-    let mut attached: Vec<(LeaseId, Key)> = leased.map(|(_, kv)| (kv.lease, kv.key.clone())).collect();
-    attached.sort();
-    let leases = store.leases();
-    let known = leases.flat_map(|(id, lease)| lease.keys().map(move |key| (id, key.clone())));
-    known.eq(attached)
+pub fn a_key_goes_with_its_lease(store: &Store, leased: &BTreeMap<Key, LeaseId>) -> bool {
+    let together = leased.iter().all(|(key, lease)| {
+        store.get(key).is_some_and(|kv| kv.lease == *lease) == store.lease(*lease).is_some()
+            && store.get(key).is_some() == store.lease(*lease).is_some()
+    });
+    let knows = store.leases().all(|(id, lease)| {
+        let keys = leased
+            .iter()
+            .filter(|(_, of)| **of == id)
+            .map(|(key, _)| key);
+        lease.keys().eq(keys)
+    });
+    together && knows
 }
 
 /// E14. A lease that has expired was not kept alive, nor granted, within its time to live.
@@ -210,10 +240,18 @@ fn shows(response: &RangeResponse, history: &History, revision: Revision) -> boo
 
 /// True when the events tell these changes, each once; those of one revision in any order.
 fn tells(events: &[&StoreEvent], changes: &[Change]) -> bool {
-    let told = |change: &Change| events.iter().filter(|event| change.is_told_by(event)).count();
+    let told = |change: &Change| {
+        events
+            .iter()
+            .filter(|event| change.is_told_by(event))
+            .count()
+    };
     events.len() == changes.len()
         && changes.iter().all(|change| told(change) == 1)
-        && events.iter().map(|event| event.kv.mod_revision).eq(changes.iter().map(|it| it.revision))
+        && events
+            .iter()
+            .map(|event| event.kv.mod_revision)
+            .eq(changes.iter().map(|it| it.revision))
 }
 
 /// What a state holds, without the revisions.
@@ -226,13 +264,21 @@ fn values(state: &Keys) -> Values {
 
 /// Applies a transaction to plain values, one operation after another.
 fn run(txn: &Txn, before: &Keys, values: &mut Values) {
-    let branch = if holds(txn, before) { &txn.success } else { &txn.failure };
+    let branch = if holds(txn, before) {
+        &txn.success
+    } else {
+        &txn.failure
+    };
     for operation in branch {
         match operation {
             Operation::Range(_) => {}
             Operation::Put(put) => {
                 let old = values.get(&put.key).cloned().unwrap_or_default();
-                let value = if put.ignore_value { old.0 } else { put.value.clone() };
+                let value = if put.ignore_value {
+                    old.0
+                } else {
+                    put.value.clone()
+                };
                 let lease = if put.ignore_lease { old.1 } else { put.lease };
                 values.insert(put.key.clone(), (value, lease));
             }

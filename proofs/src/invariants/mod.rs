@@ -1,4 +1,5 @@
 //! One function an invariant, named as a sentence: the checker and the property tests call the
 //! same ones.
 
+pub mod etcd;
 pub mod watch_cache;

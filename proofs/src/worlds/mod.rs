@@ -4,6 +4,7 @@
 //! the README's table): an invariant, the premise whose occurrence shows that the invariant is
 //! not empty talk, and the seeded faults that the invariant is seen to catch.
 
+pub mod store;
 pub mod watch_cache;
 
 use crate::check::{Failure, Report, Story};
@@ -46,7 +47,7 @@ pub struct Fault {
 /// Every world.
 #[must_use]
 pub fn all() -> Vec<World> {
-    vec![watch_cache::world()]
+    vec![store::world(), watch_cache::world()]
 }
 
 impl World {

@@ -203,7 +203,9 @@ fn bury(store: &Store, operation: &Operation) -> Vec<Operation> {
     let live = store.range(&Range::newest(delete.keys.clone()));
     let live = live.map(|response| response.kvs).unwrap_or_default();
     let there = live.into_iter().filter(|kv| !kv.value.bytes().is_empty());
-    there.map(|kv: KeyValue| Put::new(kv.key, "".into()).into()).collect()
+    there
+        .map(|kv: KeyValue| Put::new(kv.key, "".into()).into())
+        .collect()
 }
 
 /// Detaches the lease's keys before it goes.
@@ -212,7 +214,9 @@ fn leave_keys_behind(
     expire: &Command,
     lease: model::etcd::LeaseId,
 ) -> Result<Outcome, Error> {
-    let keys = store.lease(lease).map(|lease| lease.keys().cloned().collect());
+    let keys = store
+        .lease(lease)
+        .map(|lease| lease.keys().cloned().collect());
     let keys: Vec<Key> = keys.unwrap_or_default();
     for key in keys {
         let put = Put {

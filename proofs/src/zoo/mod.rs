@@ -1,4 +1,5 @@
 //! Published bugs and seeded faults. Each is put around the shipped core, never into it, and each
 //! must be caught.
 
+pub mod etcd;
 pub mod watch_cache;

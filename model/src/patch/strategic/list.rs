@@ -30,8 +30,8 @@ impl<'a> Lists<'a> {
         Lists { item, key }
     }
 
-    /// `mergeSlice`. Besides the merged list it gives the keys that stand in the memory of the
-    /// list that was: upstream deletes and appends in place, and later takes that memory for the
+    /// `mergeSlice`. Besides the merged list it gives what stands in the memory of the list
+    /// that was: upstream deletes and appends in place, and later takes that memory for the
     /// order of the items on the server.
     pub(super) fn merge(
         self,
@@ -66,11 +66,10 @@ impl<'a> Lists<'a> {
         }
         let mut memory = Memory::of(&current);
         let (current, patch) = self.directives(current, patch, &mut memory)?;
-        let order: Vec<Value> = current.iter().map(|item| self.only_key(item)).collect();
+        let order = current.clone();
         let merged = self.merge_items(current, &patch, &mut memory)?;
         let merged = self.ordered(merged, &patch, &order, true)?;
-        let memory = memory.cells.iter().map(|item| self.only_key(item));
-        Ok((merged, memory.collect()))
+        Ok((merged, memory.cells))
     }
 
     /// The part of `mergePatchIntoOriginal` that makes one list: merged, then in the order that
@@ -243,10 +242,6 @@ impl<'a> Lists<'a> {
             }
         }
         of_patch.sort_by_key(|(place, _)| *place);
-        // What the server does not know comes first; upstream's comparison reverses it.
-        if of_server.iter().any(|(place, _)| place.is_none()) {
-            of_server.reverse();
-        }
         of_server.sort_by_key(|(place, _)| *place);
         let mut of_patch = of_patch.into_iter().map(|(_, entry)| entry).peekable();
         let mut of_server = of_server.into_iter().peekable();
@@ -280,13 +275,6 @@ impl<'a> Lists<'a> {
                 "map: {map} does not contain declared merge key: {key}"
             ))
         })
-    }
-
-    /// An item that has the key and nothing else.
-    fn only_key(self, item: &Value) -> Value {
-        let key = item.get(self.key).cloned();
-        let members = key.map(|key| (self.key.to_string(), key));
-        Value::Object(members.into_iter().collect())
     }
 }
 

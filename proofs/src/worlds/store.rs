@@ -1,0 +1,598 @@
+//! One etcd store, two writers, a compactor and two clients that watch.
+//!
+//! One writer creates two keys, deletes one and writes both again; the other reads a key, swaps it
+//! if it has not changed (else it deletes the other key) and deletes everything at the end. The
+//! compactor compacts at any two revisions. Of the clients one watches from the past and takes an
+//! event at a time; the other asks for previous values, from a revision that may still be to come,
+//! and takes all there is. Each asks for progress at any moment, is cut off once at any moment, and
+//! resumes above what it was told; when its watch is canceled it goes on at the compacted revision.
+
+use super::{Fault as Seeded, Obligation, World};
+use crate::{
+    check::{Failure, Report, Story, catches, exhaust},
+    history::{Commit, History, Keys, Told},
+    invariants::etcd as invariants,
+    zoo::etcd::{Etcd, Fault},
+};
+use model::etcd::{
+    Command, Compare, DeleteRange, EventKind, KeyRange, Operation, Outcome, Put, Range, Revision,
+    Store, Target, Txn, WatchRequest, WatchResponse, Watcher,
+};
+use stateright::{Model, Property};
+
+/// How often history is compacted.
+const COMPACTIONS: u8 = 2;
+/// How often each client is cut off.
+const CUTS: u8 = 1;
+/// The reachable states.
+const UNIQUE: usize = 0;
+
+/// The world, with or without a fault.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StoreWorld {
+    /// The core as it is called.
+    pub etcd: Etcd,
+}
+
+/// Everything there is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct State {
+    /// The store.
+    pub store: Store,
+    /// What it was at every revision.
+    pub history: History,
+    /// The last transaction.
+    pub last: Option<Commit>,
+    /// How far the first writer is.
+    pub builder: u8,
+    /// How far the second writer is.
+    pub swapper: u8,
+    /// The revision at which the second writer has found the key that it swaps.
+    pub found: Revision,
+    /// How often history was compacted.
+    pub compactions: u8,
+    /// Who watches.
+    pub clients: [Client; 2],
+}
+
+/// A client that watches.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Client {
+    /// Its watch, while it has one.
+    pub watcher: Option<Watcher>,
+    /// It had one before.
+    pub resumed: bool,
+    /// How often it was cut off.
+    pub cuts: u8,
+    /// What it was told.
+    pub told: Told,
+}
+
+/// What can happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// The first writer's next step.
+    Build,
+    /// The second writer's next step.
+    Swap,
+    /// A compaction.
+    Compact(Revision),
+    /// A client begins its watch, or resumes it.
+    Watch(usize),
+    /// A client is told what is new.
+    Poll(usize),
+    /// A client asks for progress.
+    Progress(usize),
+    /// A client is cut off.
+    Cut(usize),
+}
+
+fn put(key: &str, value: &str) -> Operation {
+    Put::new(key.into(), value.into()).into()
+}
+
+fn delete(keys: KeyRange) -> Operation {
+    DeleteRange::new(keys).into()
+}
+
+fn only(key: &str) -> KeyRange {
+    KeyRange::Single(key.into())
+}
+
+fn build(step: u8) -> Option<Txn> {
+    let operations = match step {
+        0 => vec![put("a", "1"), put("b", "1")],
+        1 => vec![delete(only("a"))],
+        2 => vec![put("a", "2"), put("b", "2")],
+        _ => return None,
+    };
+    Some(Txn::always(operations))
+}
+
+/// Step 0 is a read.
+fn swap(step: u8, found: Revision) -> Option<Txn> {
+    match step {
+        1 => Some(Txn {
+            compare: vec![Compare::equal("a".into(), Target::ModRevision(found))],
+            success: vec![put("a", "swapped")],
+            failure: vec![delete(only("b"))],
+        }),
+        2 => Some(Txn::always(vec![delete(KeyRange::all())])),
+        _ => None,
+    }
+}
+
+/// What the clients watch: how, and about how many events they take at once.
+fn request(client: usize, start: Revision) -> (WatchRequest, usize) {
+    let request = WatchRequest::new(KeyRange::all(), start);
+    match client {
+        0 => (request, 1),
+        _ => (
+            WatchRequest {
+                previous: true,
+                ..request
+            },
+            100,
+        ),
+    }
+}
+
+impl State {
+    fn new() -> State {
+        let client = |base: u64| Client {
+            watcher: None,
+            resumed: false,
+            cuts: 0,
+            told: Told::nothing(KeyRange::all(), Revision(base)),
+        };
+        State {
+            store: Store::new(),
+            history: History::new(),
+            last: None,
+            builder: 0,
+            swapper: 0,
+            found: Revision(0),
+            compactions: 0,
+            clients: [client(2), client(4)],
+        }
+    }
+}
+
+impl Model for StoreWorld {
+    type State = State;
+    type Action = Action;
+
+    fn init_states(&self) -> Vec<State> {
+        vec![State::new()]
+    }
+
+    fn actions(&self, state: &State, actions: &mut Vec<Action>) {
+        actions.extend([Action::Build, Action::Swap]);
+        if state.compactions < COMPACTIONS {
+            let revisions = state.store.compacted().0 + 1..=state.store.revision().0;
+            actions.extend(revisions.map(|revision| Action::Compact(Revision(revision))));
+        }
+        for (index, client) in state.clients.iter().enumerate() {
+            if client.watcher.is_none() {
+                actions.push(Action::Watch(index));
+                continue;
+            }
+            actions.extend([Action::Poll(index), Action::Progress(index)]);
+            if client.cuts < CUTS {
+                actions.push(Action::Cut(index));
+            }
+        }
+    }
+
+    fn next_state(&self, before: &State, action: Action) -> Option<State> {
+        let mut state = before.clone();
+        match action {
+            Action::Build => {
+                self.commit(&mut state, build(before.builder)?);
+                state.builder += 1;
+            }
+            Action::Swap if before.swapper == 0 => {
+                let found = self
+                    .etcd
+                    .range(&state.store, &Range::newest(only("a")))
+                    .ok()?;
+                state.found = found.kvs.first().map_or(Revision(0), |kv| kv.mod_revision);
+                state.swapper += 1;
+            }
+            Action::Swap => {
+                self.commit(&mut state, swap(before.swapper, before.found)?);
+                state.swapper += 1;
+            }
+            Action::Compact(revision) => {
+                self.etcd
+                    .apply(&mut state.store, &Command::Compact(revision))
+                    .ok()?;
+                state.compactions += 1;
+            }
+            Action::Watch(index) => {
+                let client = &mut state.clients[index];
+                let (request, _) = request(index, client.told.resume());
+                client.watcher = Some(self.etcd.watch(&state.store, request, client.resumed));
+                client.resumed = true;
+            }
+            Action::Poll(index) => self.poll(&mut state, index)?,
+            Action::Progress(index) => {
+                let client = &mut state.clients[index];
+                let answer = self.etcd.progress(client.watcher.as_ref()?, &state.store)?;
+                client.told.hear(&answer);
+            }
+            Action::Cut(index) => {
+                state.clients[index].watcher = None;
+                state.clients[index].cuts += 1;
+            }
+        }
+        (state != *before).then_some(state)
+    }
+
+    fn properties(&self) -> Vec<Property<Self>> {
+        [on_writes(), on_watches(), premises()].concat()
+    }
+}
+
+impl StoreWorld {
+    fn commit(&self, state: &mut State, txn: Txn) {
+        let before = state.store.revision();
+        let outcome = self
+            .etcd
+            .apply(&mut state.store, &Command::Txn(txn.clone()));
+        let after = state.store.revision();
+        state
+            .history
+            .record(after, |revision| self.read(&state.store, revision));
+        state.last = Some(Commit {
+            txn,
+            response: match outcome {
+                Ok(Outcome::Txn(response)) => Some(response),
+                _ => None,
+            },
+            before,
+            after,
+        });
+    }
+
+    fn read(&self, store: &Store, revision: Revision) -> Keys {
+        let all = Range::at(KeyRange::all(), revision);
+        let kvs = self.etcd.range(store, &all).map(|response| response.kvs);
+        let kvs = kvs.unwrap_or_default().into_iter();
+        kvs.map(|kv| (kv.key.clone(), kv)).collect()
+    }
+
+    fn poll(&self, state: &mut State, index: usize) -> Option<()> {
+        let client = &mut state.clients[index];
+        let watcher = client.watcher.as_mut()?;
+        let (_, max_events) = request(index, Revision(0));
+        if let Some(answer) = self.etcd.poll(watcher, &state.store, max_events) {
+            client.told.hear(&answer);
+            if answer.canceled {
+                client.watcher = None;
+            }
+        }
+        Some(())
+    }
+
+    /// All that is left to tell.
+    fn drain(&self, mut watcher: Watcher, store: &Store) -> Vec<WatchResponse> {
+        std::iter::from_fn(|| self.etcd.poll(&mut watcher, store, 2)).collect()
+    }
+
+    /// What the client is told if nothing else happens.
+    fn rest(&self, state: &State, index: usize) -> Vec<WatchResponse> {
+        let client = &state.clients[index];
+        let watcher = client.watcher.clone().unwrap_or_else(|| {
+            let (request, _) = request(index, client.told.resume());
+            self.etcd.watch(&state.store, request, client.resumed)
+        });
+        self.drain(watcher, &state.store)
+    }
+}
+
+const E1: &str = "the revision grows by one with each change";
+const E2: &str = "creation and version are kept across deletion";
+const E3: &str = "a transaction is whole and compares with the state before";
+const E4: &str = "a read at a revision shows the state as of it";
+const E7: &str = "events are ordered";
+const E8: &str = "events are unique";
+const E9: &str = "no event is lost";
+const PREVIOUS: &str = "a previous value is the state of the revision before";
+const E10: &str = "a revision is never split";
+const E11: &str = "a watch can begin wherever history is left";
+const E12: &str = "progress means that everything up to it was told";
+const E13: &str = "a compaction loses no key and makes no read wrong";
+
+fn on_writes() -> Vec<Property<StoreWorld>> {
+    vec![
+        Property::always(E1, |_, state: &State| {
+            state.last.as_ref().is_none_or(|last| {
+                invariants::the_revision_grows_by_one_with_each_change(last, &state.history)
+            })
+        }),
+        Property::always(E2, |_, state: &State| {
+            invariants::creation_and_version_are_kept_across_deletion(&state.history)
+        }),
+        Property::always(E3, |_, state: &State| {
+            let holds = invariants::a_transaction_is_whole_and_compares_with_the_state_before;
+            state
+                .last
+                .as_ref()
+                .is_none_or(|last| holds(last, &state.history))
+        }),
+        Property::always(E4, |model: &StoreWorld, state: &State| {
+            invariants::a_read_at_a_revision_shows_the_state_as_of_it(
+                &state.history,
+                state.store.compacted(),
+                |range| model.etcd.range(&state.store, range),
+            )
+        }),
+        Property::always(E13, |model: &StoreWorld, state: &State| {
+            invariants::a_compaction_loses_no_key_and_makes_no_read_wrong(
+                &state.history,
+                state.store.compacted(),
+                |range| model.etcd.range(&state.store, range),
+            )
+        }),
+    ]
+}
+
+fn on_watches() -> Vec<Property<StoreWorld>> {
+    vec![
+        Property::always(E7, |_, state: &State| {
+            state
+                .clients
+                .iter()
+                .all(|client| invariants::events_are_ordered(&client.told))
+        }),
+        Property::always(E8, |_, state: &State| {
+            state
+                .clients
+                .iter()
+                .all(|client| invariants::events_are_unique(&client.told))
+        }),
+        Property::always(E9, |model: &StoreWorld, state: &State| {
+            state.clients.iter().enumerate().all(|(index, client)| {
+                let rest = model.rest(state, index);
+                invariants::no_event_is_lost(&client.told, &rest, &state.history)
+            })
+        }),
+        Property::always(PREVIOUS, |_, state: &State| {
+            invariants::a_previous_value_is_the_state_of_the_revision_before(
+                &state.clients[1].told,
+                state.store.compacted(),
+                &state.history,
+            )
+        }),
+        Property::always(E10, |_, state: &State| {
+            let clients = state.clients.iter();
+            clients
+                .map(|client| &client.told)
+                .all(|told| invariants::a_revision_is_never_split(told, &state.history))
+        }),
+        Property::always(E11, |model: &StoreWorld, state: &State| {
+            invariants::a_watch_can_begin_wherever_history_is_left(
+                &state.history,
+                state.store.compacted(),
+                |start| {
+                    let (request, _) = request(0, start);
+                    let watcher = model.etcd.watch(&state.store, request, false);
+                    model.drain(watcher, &state.store)
+                },
+            )
+        }),
+        Property::always(E12, |_, state: &State| {
+            let clients = state.clients.iter();
+            clients.map(|client| &client.told).all(|told| {
+                invariants::progress_means_that_everything_up_to_it_was_told(told, &state.history)
+            })
+        }),
+    ]
+}
+
+const TWO_KEYS: &str = "a transaction writes two keys";
+const AGAIN: &str = "a key is created again";
+const LOST: &str = "a compare fails because another writer was faster";
+const PAST: &str = "an older revision can be read and is another state";
+const TWO_REVISIONS: &str = "a client is told of three revisions";
+const RESUMED: &str = "a resumed watch is told more";
+const CANCELED: &str = "a canceled watch is resumed and told more";
+const WAS: &str = "a previous value is told";
+const TWO_EVENTS: &str = "a revision with two events is told";
+const DELETED: &str = "a deletion lies at the compacted revision";
+const PROGRESS: &str = "progress is told after events";
+const OLD_KEY: &str = "a key was written last before the compacted revision";
+
+fn premises() -> Vec<Property<StoreWorld>> {
+    vec![
+        Property::sometimes(TWO_KEYS, |_, state: &State| {
+            let newest = state.store.revision();
+            state
+                .history
+                .changes(&KeyRange::all(), newest, newest)
+                .len()
+                == 2
+        }),
+        Property::sometimes(AGAIN, |_, state: &State| {
+            let a = state.store.get(&"a".into());
+            a.is_some_and(|kv| kv.create_revision > Revision(2) && kv.version == 1)
+                && state.builder == 3
+        }),
+        Property::sometimes(LOST, |_, state: &State| {
+            let answer = state.last.as_ref().and_then(|last| last.response.as_ref());
+            answer.is_some_and(|answer| !answer.succeeded)
+        }),
+        Property::sometimes(PAST, |_, state: &State| {
+            let newest = state.store.revision();
+            state.store.compacted() > Revision(0)
+                && state
+                    .history
+                    .changes(&KeyRange::all(), newest, newest)
+                    .len()
+                    == 1
+                && state.store.compacted() < newest
+        }),
+        Property::sometimes(TWO_REVISIONS, |_, state: &State| {
+            state.clients[1].told.events.chunk_by(same_revision).count() == 3
+        }),
+        Property::sometimes(RESUMED, |_, state: &State| {
+            let client = &state.clients[0];
+            let base = client.told.base == Revision(2);
+            base && client.cuts == 1 && client.watcher.is_some() && client.told.events.len() > 3
+        }),
+        Property::sometimes(CANCELED, |_, state: &State| {
+            let told = &state.clients[0].told;
+            told.base > Revision(2) && told.events.len() > 1
+        }),
+        Property::sometimes(WAS, |_, state: &State| {
+            let mut events = state.clients[1].told.events.iter();
+            events.any(|event| event.previous.is_some())
+        }),
+        Property::sometimes(TWO_EVENTS, |_, state: &State| {
+            let mut revisions = state.clients[0].told.events.chunk_by(same_revision);
+            revisions.any(|events| events.len() == 2)
+        }),
+        Property::sometimes(DELETED, |_, state: &State| {
+            let compacted = state.store.compacted();
+            let changes = state
+                .history
+                .changes(&KeyRange::all(), compacted, compacted);
+            changes.iter().any(|change| change.after.is_none())
+                && state.clients[0].told.events.iter().any(|event| {
+                    event.kind == EventKind::Delete && event.kv.mod_revision == compacted
+                })
+        }),
+        Property::sometimes(PROGRESS, |_, state: &State| {
+            let told = &state.clients[0].told;
+            !told.events.is_empty() && told.progress == state.store.revision()
+        }),
+        Property::sometimes(OLD_KEY, |_, state: &State| {
+            let b = state.store.get(&"b".into());
+            b.is_some_and(|kv| kv.mod_revision < state.store.compacted())
+        }),
+    ]
+}
+
+fn same_revision(a: &model::etcd::StoreEvent, b: &model::etcd::StoreEvent) -> bool {
+    a.kv.mod_revision == b.kv.mod_revision
+}
+
+fn run() -> Result<Report, Failure> {
+    exhaust("store", &StoreWorld::default(), UNIQUE)
+}
+
+fn caught(fault: Fault, invariant: &'static str) -> Result<Story, Failure> {
+    let etcd = Etcd { fault: Some(fault) };
+    catches(&StoreWorld { etcd }, invariant)
+}
+
+/// A seeded fault of this world: its name, the pinned length, what is broken, by what it is caught.
+macro_rules! seeded {
+    ($name:literal, $steps:literal, $fault:ident, $invariant:ident) => {
+        Seeded {
+            name: $name,
+            steps: $steps,
+            run: || caught(Fault::$fault, $invariant),
+        }
+    };
+}
+
+/// The world's entry in [`super::all`].
+#[must_use]
+pub fn world() -> World {
+    let mut obligations = write_obligations();
+    obligations.extend(watch_obligations());
+    World {
+        name: "store",
+        run,
+        obligations,
+    }
+}
+
+fn obligation(
+    id: &'static str,
+    invariant: &'static str,
+    premise: &'static str,
+    faults: Vec<Seeded>,
+) -> Obligation {
+    Obligation {
+        id,
+        invariant,
+        premise,
+        faults,
+    }
+}
+
+fn write_obligations() -> Vec<Obligation> {
+    let halfway = seeded!("stops-halfway", 0, StopsHalfway, E3);
+    let ignores = seeded!("ignores-compares", 0, IgnoresCompares, E3);
+    let loses = seeded!("compacts-live-keys", 0, CompactsLiveKeys, E13);
+    let shows = seeded!(
+        "reads-below-the-compaction",
+        0,
+        ReadsBelowTheCompaction,
+        E13
+    );
+    vec![
+        obligation(
+            "E1",
+            E1,
+            TWO_KEYS,
+            vec![seeded!("splits-transactions", 0, SplitsTransactions, E1)],
+        ),
+        obligation(
+            "E2",
+            E2,
+            AGAIN,
+            vec![seeded!("buries-no-key", 0, BuriesNoKey, E2)],
+        ),
+        obligation("E3", E3, LOST, vec![halfway, ignores]),
+        obligation(
+            "E4",
+            E4,
+            PAST,
+            vec![seeded!("reads-one-too-far", 0, ReadsOneTooFar, E4)],
+        ),
+        obligation("E13", E13, OLD_KEY, vec![loses, shows]),
+    ]
+}
+
+fn watch_obligations() -> Vec<Obligation> {
+    let newest_first = seeded!("tells-the-newest-first", 0, TellsTheNewestFirst, E7);
+    let with_last = seeded!("resumes-with-the-last", 0, ResumesWithTheLast, E8);
+    let newest = seeded!(
+        "tells-the-newest-as-previous",
+        0,
+        TellsTheNewestAsPrevious,
+        PREVIOUS
+    );
+    let lost = vec![
+        seeded!("resumes-too-late", 0, ResumesTooLate, E9),
+        seeded!("etcd#19179", 0, DropsTheCompactedDeletion, E9),
+        seeded!("etcd#20221", 0, DoesNotWaitForTheStart, E9),
+    ];
+    let begins = vec![
+        seeded!("forgets-the-past", 0, ForgetsThePast, E11),
+        seeded!("hides-the-compaction", 0, HidesTheCompaction, E11),
+    ];
+    vec![
+        obligation("E7", E7, TWO_REVISIONS, vec![newest_first]),
+        obligation("E8", E8, RESUMED, vec![with_last]),
+        obligation("E9", E9, CANCELED, lost),
+        obligation("E9", PREVIOUS, WAS, vec![newest]),
+        obligation(
+            "E10",
+            E10,
+            TWO_EVENTS,
+            vec![seeded!("splits-revisions", 0, SplitsRevisions, E10)],
+        ),
+        obligation("E11", E11, DELETED, begins),
+        obligation(
+            "E12",
+            E12,
+            PROGRESS,
+            vec![seeded!("etcd#15220", 0, ProgressRunsAhead, E12)],
+        ),
+    ]
+}
