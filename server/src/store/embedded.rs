@@ -6,7 +6,7 @@
 use super::{changes::Changes, log, log::Log, snapshot};
 use crate::{
     error::StartError,
-    files::make_directory,
+    files::{make_directory, remove_unfinished},
     limits::{COMMANDS_BATCH, COMMANDS_WAITING, FRAME_BYTES, LOG_BYTES},
 };
 use arc_swap::ArcSwap;
@@ -323,6 +323,7 @@ impl Disk {
     fn open(directory: &Path) -> Result<(Store, Disk), StartError> {
         make_directory(directory)?;
         let lock = lock(&directory.join("lock"))?;
+        remove_unfinished(directory).map_err(|why| StartError::at(directory, why))?;
         let (mut store, sequence, size) = snapshot::read(directory)?;
         let log = Log::recover(directory, sequence, |command| {
             // Only what the store took was logged.

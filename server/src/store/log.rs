@@ -8,7 +8,7 @@
 
 use crate::{
     error::StartError,
-    files::{replace, sync_directory, temporary},
+    files::{replace, sync_directory},
 };
 use model::etcd::Command;
 use std::{
@@ -55,6 +55,7 @@ impl Log {
         let segments = segments(directory)?;
         let mut next = from;
         let mut bytes = 0;
+        let mut end = None;
         for (index, (first, path)) in segments.iter().enumerate() {
             let following = segments.get(index + 1).map(|(first, _)| *first);
             if following.is_some_and(|following| following <= from) {
@@ -64,9 +65,12 @@ impl Log {
                 let why = format!("the log before it is missing: it begins at {first}, not {next}");
                 return Err(StartError::at(path, why));
             }
-            bytes += read_segment(path, *first, following.is_none(), &mut next, &mut replay)?;
+            let read = read_segment(path, *first, following.is_none(), &mut next, &mut replay)?;
+            bytes += read.bytes;
+            end = Some(read.end);
         }
-        let last = segments.last().filter(|(first, _)| *first <= next);
+        // What a snapshot covers beyond the end of the log must not become a gap within a segment.
+        let last = segments.last().filter(|_| end == Some(next));
         let segment = match last {
             Some((_, path)) => OpenOptions::new().append(true).open(path).map_err(|why| {
                 StartError::at(path, format!("cannot be opened for writing: {why}"))
@@ -160,7 +164,6 @@ fn segments(directory: &Path) -> Result<Vec<(u64, PathBuf)>, StartError> {
 fn create_segment(directory: &Path, next: u64) -> io::Result<File> {
     let path = directory.join(format!("log-{next:020}"));
     replace(&path, |file| file.write_all(SEGMENT))?;
-    debug_assert!(!temporary(&path).exists());
     OpenOptions::new().append(true).open(path)
 }
 
@@ -206,13 +209,20 @@ enum Found<'a> {
     Damage(&'static str),
 }
 
+/// What a segment came to.
+struct Read {
+    bytes: u64,
+    /// The sequence number behind its last command.
+    end: u64,
+}
+
 fn read_segment(
     path: &Path,
     first: u64,
     last: bool,
     next: &mut u64,
     replay: &mut impl FnMut(Command) -> Result<(), String>,
-) -> Result<u64, StartError> {
+) -> Result<Read, StartError> {
     let bytes = fs::read(path).map_err(|why| StartError::at(path, why))?;
     let damaged = |offset: usize, why: &str| {
         let text = format!(
@@ -234,7 +244,10 @@ fn read_segment(
             Found::Frame(header, payload) => (header, payload),
             Found::Unfinished if last => {
                 cut(path, offset, bytes.len()).map_err(|why| StartError::at(path, why))?;
-                return Ok(offset as u64);
+                return Ok(Read {
+                    bytes: offset as u64,
+                    end: sequence,
+                });
             }
             Found::Unfinished => return Err(damaged(offset, "a frame is cut off or has holes")),
             Found::Damage(why) => return Err(damaged(offset, why)),
@@ -259,7 +272,10 @@ fn read_segment(
         }
         offset += HEADER + payload.len();
     }
-    Ok(bytes.len() as u64)
+    Ok(Read {
+        bytes: bytes.len() as u64,
+        end: sequence,
+    })
 }
 
 fn frame_at(bytes: &[u8], offset: usize) -> Found<'_> {
@@ -374,6 +390,10 @@ mod tests {
         assert_eq!(recover(directory.path(), 2).unwrap().1, commands[2..]);
         super::remove_before(directory.path(), 4).unwrap();
         assert_eq!(recover(directory.path(), 4).unwrap().1, commands[4..]);
+        let (mut log, _) = recover(directory.path(), 9).unwrap();
+        log.add(&put(9)).unwrap();
+        log.flush().unwrap();
+        assert_eq!(recover(directory.path(), 9).unwrap().1, [put(9)]);
         assert!(
             recover(directory.path(), 3).is_err(),
             "a gap must not go unseen"
