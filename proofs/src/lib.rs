@@ -1,3 +1,14 @@
 //! Every interleaving of small worlds around the shipped core.
+//!
+//! * [`check`] is the only way to run a model.
+//! * [`worlds`] has one finite world a file: the shipped functions, what surrounds them, and every
+//!   order in which things can happen.
+//! * [`ghost`] records what clients have been told, for the invariants to look at.
+//! * [`invariants`] has one function an invariant, named as a sentence.
+//! * [`zoo`] has the faults that are seeded around the core, each of which must be caught.
 
 pub mod check;
+pub mod ghost;
+pub mod invariants;
+pub mod worlds;
+pub mod zoo;

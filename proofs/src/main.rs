@@ -1,2 +1,121 @@
 //! `proofs`: runs the worlds and prints what was found.
-fn main() {}
+//!
+//! `proofs` or `proofs check` runs every world and its faults, `proofs check WORLD` one of them,
+//! `proofs list` says what there is, `proofs story WORLD FAULT` tells the counterexample of a
+//! fault. The exit code is 1 when anything failed.
+
+use proofs::{
+    check::Report,
+    worlds::{self, World},
+};
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let done = match arguments.as_slice() {
+        // Every world is run, also when one of them has failed.
+        [] | ["check"] => worlds::all()
+            .iter()
+            .fold(true, |held, world| check(world) && held),
+        ["check", name] => with_world(name, check),
+        ["list"] => {
+            worlds::all().iter().for_each(list);
+            true
+        }
+        ["story", name, fault] => with_world(name, |world| story(world, fault)),
+        _ => {
+            eprintln!("usage: proofs [list | check [WORLD] | story WORLD FAULT]");
+            false
+        }
+    };
+    if done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
+}
+
+fn with_world(name: &str, what: impl Fn(&World) -> bool) -> bool {
+    let world = worlds::all().into_iter().find(|world| world.name == name);
+    if world.is_none() {
+        eprintln!("there is no world {name}; `proofs list` says which there are");
+    }
+    world.is_some_and(|world| what(&world))
+}
+
+/// Runs a world and its faults and prints a table; true when all is as it must be.
+fn check(world: &World) -> bool {
+    let report = match world.prove() {
+        Ok(report) => report,
+        Err(failure) => {
+            println!("{}: FAILED\n{failure}", world.name);
+            return false;
+        }
+    };
+    println!(
+        "{}: {} unique states, {} generated, {} steps deep, {:.1} s, {:.0} states/s, \
+         collision below {:.0e}",
+        report.name,
+        report.unique,
+        report.generated,
+        report.depth,
+        report.elapsed.as_secs_f64(),
+        report.rate(),
+        report.collision(),
+    );
+    let mut held = true;
+    for obligation in &world.obligations {
+        println!("  {:<4} holds: {}", obligation.id, obligation.invariant);
+        println!("       after {}", premise(&report, obligation.premise));
+        for fault in &obligation.faults {
+            match obligation.catch(fault) {
+                Ok(story) => println!("       catches {} in {} steps", fault.name, story.len()),
+                Err(failure) => {
+                    held = false;
+                    println!("       FAILED for {}: {failure}", fault.name);
+                }
+            }
+        }
+    }
+    held
+}
+
+fn premise(report: &Report, name: &str) -> String {
+    let verdict = report
+        .verdicts
+        .iter()
+        .find(|verdict| verdict.property == name);
+    let steps = verdict.and_then(|verdict| verdict.steps);
+    let steps = steps.map_or_else(String::new, |steps| format!(" (first in {steps} steps)"));
+    format!("{name}{steps}")
+}
+
+fn list(world: &World) {
+    println!("{}", world.name);
+    for obligation in &world.obligations {
+        println!("  {:<4} {}", obligation.id, obligation.invariant);
+        for fault in &obligation.faults {
+            println!("       {}", fault.name);
+        }
+    }
+}
+
+fn story(world: &World, name: &str) -> bool {
+    let faults = world
+        .obligations
+        .iter()
+        .flat_map(|obligation| &obligation.faults);
+    let Some(fault) = faults.into_iter().find(|fault| fault.name == name) else {
+        eprintln!("{} has no fault {name}", world.name);
+        return false;
+    };
+    match (fault.run)() {
+        Ok(story) => println!("{story}"),
+        Err(failure) => {
+            println!("{failure}");
+            return false;
+        }
+    }
+    true
+}

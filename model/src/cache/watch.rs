@@ -213,12 +213,13 @@ impl Watcher {
     }
 
     /// A bookmark for now, when bookmarks were asked for and it tells the client something: to be
-    /// called when the driver's timer for it fires, after a poll.
+    /// called when the driver's timer for it fires, after a poll. There is none in the middle of
+    /// what is to be sent: it would be ahead of what comes or behind what was sent.
     #[must_use]
     pub fn bookmark(&self) -> Option<WatchEvent> {
-        let revision = self.whole();
-        let told = self.bookmarks && self.initial.is_none() && revision > self.start;
-        told.then_some(WatchEvent::Bookmark {
+        let (revision, number) = self.sent;
+        let told = self.bookmarks && self.initial.is_none() && number == WHOLE;
+        (told && revision > self.start).then_some(WatchEvent::Bookmark {
             revision,
             initial_events_end: false,
         })

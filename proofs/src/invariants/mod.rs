@@ -1,0 +1,4 @@
+//! One function an invariant, named as a sentence: the checker and the property tests call the
+//! same ones.
+
+pub mod watch_cache;

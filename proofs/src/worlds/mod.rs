@@ -1,0 +1,225 @@
+//! The finite worlds, and what each of them proves.
+//!
+//! A world is a file here and a line in [`all`]. It names its obligations (the ids are those of
+//! the README's table): an invariant, the premise whose occurrence shows that the invariant is
+//! not empty talk, and the seeded faults that the invariant is seen to catch.
+
+pub mod watch_cache;
+
+use crate::check::{Failure, Report, Story};
+
+/// One finite world around the shipped core.
+#[derive(Clone)]
+pub struct World {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// Explores it: a call of [`crate::check::exhaust`].
+    pub run: fn() -> Result<Report, Failure>,
+    /// What it proves: one for each invariant of the model.
+    pub obligations: Vec<Obligation>,
+}
+
+/// One invariant of a world.
+#[derive(Clone)]
+pub struct Obligation {
+    /// `W1`
+    pub id: &'static str,
+    /// The `always` property: a sentence.
+    pub invariant: &'static str,
+    /// The `sometimes` property that shows that the invariant's premise occurs.
+    pub premise: &'static str,
+    /// What breaks it; at least one.
+    pub faults: Vec<Fault>,
+}
+
+/// A seeded fault, which its obligation's invariant must catch.
+#[derive(Clone)]
+pub struct Fault {
+    /// The published bug (`k8s#58545`) or what is done.
+    pub name: &'static str,
+    /// The pinned length of the shortest counterexample.
+    pub steps: usize,
+    /// Finds it: a call of [`crate::check::catches`].
+    pub run: fn() -> Result<Story, Failure>,
+}
+
+/// Every world.
+#[must_use]
+pub fn all() -> Vec<World> {
+    vec![watch_cache::world()]
+}
+
+impl World {
+    /// Explores the world and sees to it that what it claims is what was checked.
+    ///
+    /// # Errors
+    /// Those of the run; [`Failure::Claim`] when invariants and obligations don't correspond.
+    pub fn prove(&self) -> Result<Report, Failure> {
+        let report = (self.run)()?;
+        let names = |always: bool| {
+            let verdicts = report.verdicts.iter().filter(move |it| it.always == always);
+            verdicts.map(|verdict| verdict.property)
+        };
+        let claim = |why: &str, what: &'static str| Err(Failure::Claim(why.to_owned(), what));
+        for obligation in &self.obligations {
+            if !names(true).any(|name| name == obligation.invariant) {
+                return claim("no invariant of the model", obligation.invariant);
+            }
+            if !names(false).any(|name| name == obligation.premise) {
+                return claim("no premise of the model", obligation.premise);
+            }
+            if obligation.faults.is_empty() {
+                return claim("has not been seen to fail", obligation.invariant);
+            }
+        }
+        for name in names(true) {
+            if !self
+                .obligations
+                .iter()
+                .any(|obligation| obligation.invariant == name)
+            {
+                return claim("no obligation for the invariant", name);
+            }
+        }
+        Ok(report)
+    }
+}
+
+impl Obligation {
+    /// Sees to it that `fault` violates this invariant, in the pinned number of steps.
+    ///
+    /// # Errors
+    /// When it is not caught, or another invariant or another number of steps is what is found.
+    pub fn catch(&self, fault: &Fault) -> Result<Story, Failure> {
+        let story = (fault.run)()?;
+        if story.property != self.invariant {
+            return Err(Failure::Claim(
+                "caught by another invariant".into(),
+                story.property,
+            ));
+        }
+        if story.len() != fault.steps {
+            let why = format!(
+                "caught in {} steps instead of the pinned {}",
+                story.len(),
+                fault.steps
+            );
+            return Err(Failure::Claim(why, fault.name));
+        }
+        Ok(story)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Fault, Obligation, World, all};
+    use crate::check::{Failure, Report, Verdict, catches};
+    use stateright::{Model, Property};
+    use std::{collections::BTreeSet, time::Duration};
+
+    #[test]
+    fn names_are_told_apart() {
+        let names: BTreeSet<&str> = all().iter().map(|world| world.name).collect();
+        assert_eq!(names.len(), all().len());
+    }
+
+    #[test]
+    fn every_world_holds() {
+        for world in all() {
+            if let Err(failure) = world.prove() {
+                panic!("{}: {failure}", world.name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_fault_is_caught() {
+        for world in all() {
+            for obligation in &world.obligations {
+                for fault in &obligation.faults {
+                    if let Err(failure) = obligation.catch(fault) {
+                        panic!("{} {} {}: {failure}", world.name, obligation.id, fault.name);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Counts to three.
+    struct Count;
+
+    impl Model for Count {
+        type State = u8;
+        type Action = ();
+
+        fn init_states(&self) -> Vec<u8> {
+            vec![0]
+        }
+
+        fn actions(&self, state: &u8, actions: &mut Vec<()>) {
+            actions.extend((*state < 3).then_some(()));
+        }
+
+        fn next_state(&self, state: &u8, (): ()) -> Option<u8> {
+            Some(state + 1)
+        }
+
+        fn properties(&self) -> Vec<Property<Self>> {
+            vec![Property::always("below three", |_, state| *state < 3)]
+        }
+    }
+
+    /// What a run that went well would say.
+    fn report() -> Result<Report, Failure> {
+        let verdict = |property, always| Verdict {
+            property,
+            always,
+            steps: None,
+        };
+        Ok(Report {
+            name: "count",
+            unique: 4,
+            generated: 4,
+            depth: 3,
+            elapsed: Duration::ZERO,
+            verdicts: vec![verdict("small", true), verdict("two", false)],
+        })
+    }
+
+    #[test]
+    fn a_claim_that_was_not_checked_is_refused() {
+        let obligation = |invariant, premise, faults| Obligation {
+            id: "X1",
+            invariant,
+            premise,
+            faults,
+        };
+        let fault = |steps| Fault {
+            name: "three",
+            steps,
+            run: || catches(&Count, "below three"),
+        };
+        let prove = |obligations| {
+            let (name, run) = ("count", report as fn() -> _);
+            World {
+                name,
+                run,
+                obligations,
+            }
+            .prove()
+        };
+        let refused = |obligations| {
+            let failure = prove(obligations).unwrap_err();
+            assert!(matches!(failure, Failure::Claim(..)), "{failure}");
+        };
+        assert!(prove(vec![obligation("small", "two", vec![fault(3)])]).is_ok());
+        refused(vec![]);
+        refused(vec![obligation("two", "two", vec![fault(3)])]);
+        refused(vec![obligation("small", "small", vec![fault(3)])]);
+        refused(vec![obligation("small", "two", vec![])]);
+        let caught = |invariant, steps| obligation(invariant, "two", vec![]).catch(&fault(steps));
+        assert_eq!(caught("below three", 3).unwrap().len(), 3);
+        assert!(matches!(caught("below three", 2), Err(Failure::Claim(..))));
+        assert!(matches!(caught("small", 3), Err(Failure::Claim(..))));
+    }
+}
