@@ -3,11 +3,10 @@
 //! The writer takes all commands that wait, applies them, makes them durable with one flush, then
 //! publishes the new state and only then answers. Readers take the published state without a lock.
 
-use super::{changes::Changes, log, log::Log, snapshot};
+use super::{changes::Changes, disk::Disk};
 use crate::{
     error::StartError,
-    files::{make_directory, remove_unfinished},
-    limits::{COMMANDS_BATCH, COMMANDS_WAITING, FRAME_BYTES, LOG_BYTES},
+    limits::{COMMANDS_BATCH, COMMANDS_WAITING, FRAME_BYTES},
 };
 use arc_swap::ArcSwap;
 use model::{
@@ -18,8 +17,7 @@ use model::{
 };
 use std::{
     collections::BTreeSet,
-    fs::{File, TryLockError},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
@@ -305,95 +303,6 @@ impl Writer {
         for (_, result) in answers {
             *result = Err(CommitError::Unavailable(why.to_owned()));
         }
-    }
-}
-
-/// What the store has on disk.
-struct Disk {
-    directory: PathBuf,
-    log: Log,
-    /// Held while the store is open.
-    _lock: File,
-    /// The log's size at which the next snapshot is due.
-    due: u64,
-    snapshot: Option<JoinHandle<Option<u64>>>,
-}
-
-impl Disk {
-    fn open(directory: &Path) -> Result<(Store, Disk), StartError> {
-        make_directory(directory)?;
-        let lock = lock(&directory.join("lock"))?;
-        remove_unfinished(directory).map_err(|why| StartError::at(directory, why))?;
-        let (mut store, sequence, size) = snapshot::read(directory)?;
-        let log = Log::recover(directory, sequence, |command| {
-            // Only what the store took was logged.
-            store
-                .apply(&command)
-                .map(|_| ())
-                .map_err(|why| why.to_string())
-        })?;
-        log::remove_before(directory, sequence)?;
-        let due = LOG_BYTES.max(size);
-        let disk = Disk {
-            directory: directory.to_owned(),
-            log,
-            _lock: lock,
-            due,
-            snapshot: None,
-        };
-        Ok((store, disk))
-    }
-
-    /// Begins a snapshot in the background when the log has grown enough since the last one.
-    fn snapshot_if_due(&mut self, store: &Store) {
-        if self.snapshot.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.end_snapshot();
-        }
-        if self.snapshot.is_some() || self.log.bytes() < self.due {
-            return;
-        }
-        if let Err(why) = self.log.rotate() {
-            tracing::error!(%why, "cannot begin a new segment of the log");
-            self.due += LOG_BYTES;
-            return;
-        }
-        let (store, sequence, directory) = (store.clone(), self.log.next(), self.directory.clone());
-        let write = move || {
-            let written = snapshot::write(&directory, sequence, &store)
-                .and_then(|size| log::remove_before(&directory, sequence).map(|()| size));
-            written
-                .inspect_err(|why| tracing::error!(%why, "the log cannot be shortened"))
-                .ok()
-        };
-        self.snapshot = thread::Builder::new()
-            .name("snapshot".into())
-            .spawn(write)
-            .inspect_err(|why| tracing::error!(%why, "cannot start a thread"))
-            .ok();
-    }
-
-    fn end_snapshot(&mut self) {
-        let size = self
-            .snapshot
-            .take()
-            .and_then(|thread| thread.join().ok().flatten());
-        self.due = LOG_BYTES.max(size.unwrap_or_default());
-    }
-
-    fn close(mut self) {
-        self.end_snapshot();
-    }
-}
-
-fn lock(path: &Path) -> Result<File, StartError> {
-    let file = File::create(path).map_err(|why| StartError::at(path, why))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::at(
-            path,
-            "another server uses this data directory",
-        )),
-        Err(TryLockError::Error(why)) => Err(StartError::at(path, why)),
     }
 }
 
