@@ -4,6 +4,7 @@
 //! the README's table): an invariant, the premise whose occurrence shows that the invariant is
 //! not empty talk, and the seeded faults that the invariant is seen to catch.
 
+pub mod lease;
 pub mod store;
 pub mod watch_cache;
 
@@ -49,6 +50,7 @@ pub struct Fault {
 pub fn all() -> Vec<World> {
     vec![store::world(), watch_cache::world()]
     vec![watch_cache::world()]
+    vec![store::world(), lease::world(), watch_cache::world()]
 }
 
 impl World {
