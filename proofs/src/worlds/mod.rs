@@ -48,8 +48,6 @@ pub struct Fault {
 /// Every world.
 #[must_use]
 pub fn all() -> Vec<World> {
-    vec![store::world(), watch_cache::world()]
-    vec![watch_cache::world()]
     vec![store::world(), lease::world(), watch_cache::world()]
 }
 
@@ -118,9 +116,9 @@ impl Obligation {
 mod tests {
     use super::{Fault, Obligation, World, all};
     use crate::check::Failure;
-    use std::collections::BTreeSet;
     use crate::check::{Failure, Report, Verdict, catches};
     use stateright::{Model, Property};
+    use std::collections::BTreeSet;
     use std::{collections::BTreeSet, time::Duration};
 
     #[test]
