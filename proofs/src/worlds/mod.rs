@@ -4,6 +4,7 @@
 //! the README's table): an invariant, the premise whose occurrence shows that the invariant is
 //! not empty talk, and the seeded faults that the invariant is seen to catch.
 
+pub mod lease;
 pub mod store;
 pub mod watch_cache;
 
@@ -47,8 +48,7 @@ pub struct Fault {
 /// Every world.
 #[must_use]
 pub fn all() -> Vec<World> {
-    vec![store::world(), watch_cache::world()]
-    vec![watch_cache::world()]
+    vec![store::world(), lease::world(), watch_cache::world()]
 }
 
 impl World {
@@ -116,9 +116,9 @@ impl Obligation {
 mod tests {
     use super::{Fault, Obligation, World, all};
     use crate::check::Failure;
-    use std::collections::BTreeSet;
     use crate::check::{Failure, Report, Verdict, catches};
     use stateright::{Model, Property};
+    use std::collections::BTreeSet;
     use std::{collections::BTreeSet, time::Duration};
 
     #[test]
