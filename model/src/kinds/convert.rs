@@ -3,7 +3,7 @@
 //! Origin: `pkg/apis/events/v1/conversion.go`, `pkg/apis/autoscaling/v1/conversion.go`.
 
 use super::document::{at, existing, fill, list, member, object, put, remove, text};
-use crate::resource::{Resource, split_api_version};
+use crate::resource::Resource;
 use alloc::{
     collections::BTreeMap,
     format,
@@ -18,24 +18,18 @@ const CURRENT_METRICS: &str = "autoscaling.alpha.kubernetes.io/current-metrics";
 const CONDITIONS: &str = "autoscaling.alpha.kubernetes.io/conditions";
 const BEHAVIOR: &str = "autoscaling.alpha.kubernetes.io/behavior";
 
-/// Turns a document of `from_api_version` into the version `to_api_version` of the same resource:
-/// the served version of [`Resource::api_version`], or the stored one of
-/// [`Resource::storage_version`]. Nothing changes when they are the same, or when the resource has
-/// one version only.
-pub fn convert(
-    from_api_version: &str,
-    to_api_version: &str,
-    resource: &Resource,
-    document: &mut Value,
-) {
+/// Turns a document of `from_api_version` into the version that `to` serves. Nothing changes when
+/// they are the same, or when the resource has one version only.
+pub fn convert(from_api_version: &str, to: &Resource, document: &mut Value) {
+    let to_api_version = to.api_version();
     if from_api_version == to_api_version {
         return;
     }
-    match (resource.plural.as_str(), split_api_version(to_api_version)) {
-        ("events", ("events.k8s.io", _)) => event_to_events(document),
-        ("events", _) => event_to_core(document),
-        ("horizontalpodautoscalers", (_, "v1")) => autoscaler_to_v1(document),
-        ("horizontalpodautoscalers", _) => autoscaler_to_v2(document),
+    match (to.plural.as_str(), to.group.as_str(), to.version.as_str()) {
+        ("events", "events.k8s.io", _) => event_to_events(document),
+        ("events", _, _) => event_to_core(document),
+        ("horizontalpodautoscalers", _, "v1") => autoscaler_to_v1(document),
+        ("horizontalpodautoscalers", _, _) => autoscaler_to_v2(document),
         _ => return,
     }
     put(document, "apiVersion", json!(to_api_version));
@@ -376,9 +370,12 @@ mod tests {
             "lastTimestamp": "2030-01-01T00:01:00Z", "count": 2, "type": "Warning",
             "eventTime": null, "reportingComponent": "", "reportingInstance": "",
         });
-        let events = resource("events.k8s.io", "v1", "events");
+        let (events, home) = (
+            resource("events.k8s.io", "v1", "events"),
+            resource("", "v1", "events"),
+        );
         let mut event = core.clone();
-        convert("v1", "events.k8s.io/v1", &events, &mut event);
+        convert("v1", &events, &mut event);
         assert_eq!(
             event,
             json!({
@@ -389,7 +386,7 @@ mod tests {
                 "deprecatedLastTimestamp": "2030-01-01T00:01:00Z", "deprecatedCount": 2,
             })
         );
-        convert("events.k8s.io/v1", "v1", &events, &mut event);
+        convert("events.k8s.io/v1", &home, &mut event);
         assert_eq!(event, core);
     }
 
@@ -407,12 +404,11 @@ mod tests {
             },
             "status": {"desiredReplicas": 0, "currentMetrics": null},
         });
-        let autoscalers = resource("autoscaling", "v1", "horizontalpodautoscalers");
+        let plural = "horizontalpodautoscalers";
         let mut document = v2.clone();
         convert(
             "autoscaling/v2",
-            "autoscaling/v1",
-            &autoscalers,
+            &resource("autoscaling", "v1", plural),
             &mut document,
         );
         assert_eq!(
@@ -432,8 +428,7 @@ mod tests {
         document["spec"]["targetCPUUtilizationPercentage"] = json!(90);
         convert(
             "autoscaling/v1",
-            "autoscaling/v2",
-            &autoscalers,
+            &resource("autoscaling", "v2", plural),
             &mut document,
         );
         let mut expected = v2;
