@@ -238,7 +238,7 @@ mod tests {
     use super::{default, validate};
     use crate::resource::Resources;
     use alloc::{string::ToString, vec::Vec};
-    use serde_json::Value;
+    use serde_json::{Value, json};
 
     fn check(name: (&str, &str), mut new: Value, old: Option<Value>, expected: &[&str]) {
         let resources = Resources::built_in();
