@@ -1,6 +1,7 @@
 //! proptest strategies, for users too: import them and write properties of your own.
 
 pub mod etcd;
+pub mod selectors;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
