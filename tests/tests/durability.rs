@@ -69,7 +69,10 @@ async fn what_was_acknowledged_survives_kill_9() {
         for writer in writers {
             acknowledged.extend(writer.await.unwrap());
         }
-        assert!(acknowledged.len() > restored, "round {round} has written nothing");
+        assert!(
+            acknowledged.len() > restored,
+            "round {round} has written nothing"
+        );
     }
     assert!(restored > 0);
     let _child = start(directory.path());
@@ -112,19 +115,32 @@ async fn check(client: &Client, acknowledged: &BTreeMap<String, String>) {
     }
     let unacknowledged = found.len() - acknowledged.len();
     // Each writer can have had one write on its way when the server was killed.
-    assert!(unacknowledged <= ROUNDS * WRITERS, "{unacknowledged} objects came from nowhere");
+    assert!(
+        unacknowledged <= ROUNDS * WRITERS,
+        "{unacknowledged} objects came from nowhere"
+    );
 }
 
 async fn make_namespace(client: &Client) {
     let namespaces: Api<Namespace> = Api::all(client.clone());
     let mut namespace = Namespace::default();
     namespace.metadata.name = Some("crash".into());
-    namespaces.create(&PostParams::default(), &namespace).await.unwrap();
+    namespaces
+        .create(&PostParams::default(), &namespace)
+        .await
+        .unwrap();
 }
 
 async fn wait_for_objects(client: &Client, count: usize) {
     let configmaps: Api<ConfigMap> = Api::namespaced(client.clone(), "crash");
-    while configmaps.list(&ListParams::default()).await.unwrap().items.len() < count {}
+    while configmaps
+        .list(&ListParams::default())
+        .await
+        .unwrap()
+        .items
+        .len()
+        < count
+    {}
 }
 
 /// A server process, killed when dropped.
@@ -147,7 +163,9 @@ fn start(directory: &Path) -> Server {
         .unwrap();
     let lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let server = Server(child);
-    let ready = lines.map_while(Result::ok).any(|line| line.starts_with("ready at "));
+    let ready = lines
+        .map_while(Result::ok)
+        .any(|line| line.starts_with("ready at "));
     assert!(ready, "the server did not start");
     server
 }
@@ -156,7 +174,9 @@ async fn client(directory: &Path) -> Client {
     let text = fs::read_to_string(directory.join(KUBECONFIG)).unwrap();
     let kubeconfig = Kubeconfig::from_yaml(&text).unwrap();
     let options = KubeConfigOptions::default();
-    let config = Config::from_custom_kubeconfig(kubeconfig, &options).await.unwrap();
+    let config = Config::from_custom_kubeconfig(kubeconfig, &options)
+        .await
+        .unwrap();
     Client::try_from(config).unwrap()
 }
 

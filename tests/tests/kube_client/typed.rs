@@ -8,7 +8,8 @@ use k8s_openapi::api::{
 use kube::{
     Api, Client, Error, ResourceExt,
     api::{
-        DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions, ValidationDirective,
+        DeleteParams, ListParams, Patch, PatchParams, PostParams, Preconditions,
+        ValidationDirective,
     },
     core::response::Status,
 };
@@ -71,7 +72,10 @@ fn a_stale_replace_is_a_conflict_and_changes_nothing() {
         let create = PostParams::default();
         let first = api.create(&create, &config_map("a", "1")).await.unwrap();
         let patch = Patch::Merge(json!({"data": {"k": "2"}}));
-        let second = api.patch("a", &PatchParams::default(), &patch).await.unwrap();
+        let second = api
+            .patch("a", &PatchParams::default(), &patch)
+            .await
+            .unwrap();
 
         let conflict = refused(api.replace("a", &create, &first).await);
         assert_eq!((conflict.code, conflict.reason.as_str()), (409, "Conflict"));
@@ -81,7 +85,10 @@ fn a_stale_replace_is_a_conflict_and_changes_nothing() {
              please apply your changes to the latest version and try again"
         );
         let details = conflict.details.unwrap();
-        assert_eq!((details.name.as_str(), details.kind.as_str()), ("a", "configmaps"));
+        assert_eq!(
+            (details.name.as_str(), details.kind.as_str()),
+            ("a", "configmaps")
+        );
         assert_eq!(api.get("a").await.unwrap(), second);
 
         let other = DeleteParams::default().preconditions(Preconditions {
@@ -106,8 +113,12 @@ fn of_racing_replaces_each_conflicts_or_is_seen_by_the_next() {
     live.run(async {
         let client = client(&live).await;
         let api: Api<ConfigMap> = Api::default_namespaced(client.clone());
-        api.create(&PostParams::default(), &config_map("sum", "0")).await.unwrap();
-        let writers: Vec<_> = (0..WRITERS).map(|_| tokio::spawn(add(client.clone(), EACH))).collect();
+        api.create(&PostParams::default(), &config_map("sum", "0"))
+            .await
+            .unwrap();
+        let writers: Vec<_> = (0..WRITERS)
+            .map(|_| tokio::spawn(add(client.clone(), EACH)))
+            .collect();
         let mut conflicts = 0;
         for writer in writers {
             conflicts += writer.await.unwrap();
@@ -125,7 +136,10 @@ async fn add(client: Client, times: u64) -> u64 {
     while done < times {
         let mut sum = api.get("sum").await.unwrap();
         let next = value(&sum).parse::<u64>().unwrap() + 1;
-        sum.data.as_mut().unwrap().insert("k".into(), next.to_string());
+        sum.data
+            .as_mut()
+            .unwrap()
+            .insert("k".into(), next.to_string());
         match api.replace("sum", &PostParams::default(), &sum).await {
             Ok(_) => done += 1,
             Err(Error::Api(status)) if status.code == 409 => conflicts += 1,
@@ -147,17 +161,33 @@ fn lists_are_selected_and_paged() {
             api.create(&PostParams::default(), &object).await.unwrap();
         }
         let even = ListParams::default().labels("half=even");
-        let names: Vec<String> = api.list(&even).await.unwrap().iter().map(ResourceExt::name_any).collect();
+        let names: Vec<String> = api
+            .list(&even)
+            .await
+            .unwrap()
+            .iter()
+            .map(ResourceExt::name_any)
+            .collect();
         assert_eq!(names, ["c0", "c2", "c4", "c6"]);
 
         let first = ListParams::default().limit(3).labels("half");
         let mut page = api.list(&first).await.unwrap();
         let revision = page.metadata.resource_version.clone();
         // Pages are one snapshot: what is created between them is not on them.
-        api.create(&PostParams::default(), &config_map("c9", "1")).await.unwrap();
+        api.create(&PostParams::default(), &config_map("c9", "1"))
+            .await
+            .unwrap();
         let mut seen: Vec<String> = page.iter().map(ResourceExt::name_any).collect();
-        while let Some(token) = page.metadata.continue_.clone().filter(|token| !token.is_empty()) {
-            page = api.list(&first.clone().continue_token(&token)).await.unwrap();
+        while let Some(token) = page
+            .metadata
+            .continue_
+            .clone()
+            .filter(|token| !token.is_empty())
+        {
+            page = api
+                .list(&first.clone().continue_token(&token))
+                .await
+                .unwrap();
             assert_eq!(page.metadata.resource_version, revision);
             seen.extend(page.iter().map(ResourceExt::name_any));
         }
@@ -165,7 +195,10 @@ fn lists_are_selected_and_paged() {
 
         let metadata = api.get_metadata("c0").await.unwrap();
         assert_eq!(metadata.labels()["half"], "even");
-        let gone = api.delete_collection(&DeleteParams::default(), &even).await.unwrap();
+        let gone = api
+            .delete_collection(&DeleteParams::default(), &even)
+            .await
+            .unwrap();
         assert_eq!(gone.left().unwrap().items.len(), 4);
         assert_eq!(api.list(&even).await.unwrap().items, []);
     });
@@ -182,32 +215,60 @@ fn status_and_scale_are_apart_from_the_spec() {
                 "metadata": {"labels": {"a": "b"}},
                 "spec": {"containers": [{"name": "c", "image": "i"}]}}},
             "status": {"replicas": 9}}));
-        let created = deployments.create(&PostParams::default(), &deployment).await.unwrap();
+        let created = deployments
+            .create(&PostParams::default(), &deployment)
+            .await
+            .unwrap();
         assert_eq!(created.status.clone().unwrap_or_default().replicas, None);
 
         let scale = deployments.get_scale("d").await.unwrap();
         assert_eq!(scale.spec.unwrap().replicas, Some(2));
         let five = Patch::Merge(json!({"spec": {"replicas": 5}}));
-        deployments.patch_scale("d", &PatchParams::default(), &five).await.unwrap();
+        deployments
+            .patch_scale("d", &PatchParams::default(), &five)
+            .await
+            .unwrap();
         let both = json!({"spec": {"replicas": 7}, "status": {"readyReplicas": 1, "replicas": 1}});
-        let after =
-            deployments.patch_status("d", &PatchParams::default(), &Patch::Merge(both)).await.unwrap();
+        let after = deployments
+            .patch_status("d", &PatchParams::default(), &Patch::Merge(both))
+            .await
+            .unwrap();
         assert_eq!(after.spec.replicas, Some(5));
         assert_eq!(after.status.unwrap().ready_replicas, Some(1));
         assert_eq!(after.metadata.generation, Some(2));
 
         let nodes: Api<Node> = Api::all(client.clone());
-        nodes.create(&PostParams::default(), &typed(json!({"metadata": {"name": "n"}}))).await.unwrap();
+        nodes
+            .create(
+                &PostParams::default(),
+                &typed(json!({"metadata": {"name": "n"}})),
+            )
+            .await
+            .unwrap();
         let pods: Api<Pod> = Api::default_namespaced(client);
         let pod = typed(json!({"metadata": {"name": "p"},
             "spec": {"containers": [{"name": "c", "image": "i"}]}}));
         pods.create(&PostParams::default(), &pod).await.unwrap();
         let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"},
             "target": {"kind": "Node", "name": "n"}});
-        let bound: Value =
-            pods.create_subresource("binding", "p", &PostParams::default(), &binding).await.unwrap();
-        assert_eq!((&bound["kind"], &bound["status"]), (&"Status".into(), &"Success".into()));
-        assert_eq!(pods.get("p").await.unwrap().spec.unwrap().node_name.as_deref(), Some("n"));
+        let bound: Value = pods
+            .create_subresource("binding", "p", &PostParams::default(), &binding)
+            .await
+            .unwrap();
+        assert_eq!(
+            (&bound["kind"], &bound["status"]),
+            (&"Status".into(), &"Success".into())
+        );
+        assert_eq!(
+            pods.get("p")
+                .await
+                .unwrap()
+                .spec
+                .unwrap()
+                .node_name
+                .as_deref(),
+            Some("n")
+        );
     });
 }
 
@@ -217,17 +278,32 @@ fn nothing_is_written_by_a_dry_run_or_a_refused_request() {
     live.run(async {
         let client = client(&live).await;
         let api: Api<ConfigMap> = Api::default_namespaced(client.clone());
-        let dry = PostParams { dry_run: true, ..PostParams::default() };
+        let dry = PostParams {
+            dry_run: true,
+            ..PostParams::default()
+        };
         let answer = api.create(&dry, &config_map("a", "1")).await.unwrap();
         assert!(answer.uid().is_some() && answer.resource_version().is_none());
-        let bad = refused(api.create(&PostParams::default(), &config_map("Not Valid", "1")).await);
+        let bad = refused(
+            api.create(&PostParams::default(), &config_map("Not Valid", "1"))
+                .await,
+        );
         assert_eq!((bad.code, bad.reason.as_str()), (422, "Invalid"));
         assert_eq!(bad.details.unwrap().causes[0].field, "metadata.name");
-        let strict =
-            PatchParams { field_validation: Some(ValidationDirective::Strict), ..PatchParams::default() };
+        let strict = PatchParams {
+            field_validation: Some(ValidationDirective::Strict),
+            ..PatchParams::default()
+        };
         let nowhere: Api<ConfigMap> = Api::namespaced(client.clone(), "nowhere");
-        let lost = refused(nowhere.create(&PostParams::default(), &config_map("a", "1")).await);
-        assert_eq!((lost.code, lost.message.as_str()), (404, "namespaces \"nowhere\" not found"));
+        let lost = refused(
+            nowhere
+                .create(&PostParams::default(), &config_map("a", "1"))
+                .await,
+        );
+        assert_eq!(
+            (lost.code, lost.message.as_str()),
+            (404, "namespaces \"nowhere\" not found")
+        );
         let patch = Patch::Merge(json!({"colour": "blue"}));
         let missing = refused(api.patch("a", &strict, &patch).await);
         assert_eq!(missing.code, 404);

@@ -29,7 +29,10 @@ pub(crate) struct Ran {
 impl Kubectl {
     /// Starts a server of its own.
     pub(crate) fn new() -> Kubectl {
-        Kubectl { live: Live::start(), home: TempDir::new().unwrap() }
+        Kubectl {
+            live: Live::start(),
+            home: TempDir::new().unwrap(),
+        }
     }
 
     /// Also has the objects of `manifests/shop.yaml`.
@@ -47,7 +50,11 @@ impl Kubectl {
     /// Runs a command line that reads `input`, and must succeed; its standard output.
     pub(crate) fn ok_with_input(&self, line: &str, input: &str) -> String {
         let ran = self.run(line, input);
-        let Ran { status, stdout, stderr } = &ran;
+        let Ran {
+            status,
+            stdout,
+            stderr,
+        } = &ran;
         assert!(
             status.success(),
             "kubectl {line}\n{status}\n{stderr}\n{stdout}"
@@ -159,8 +166,14 @@ impl Background<'_> {
 
     /// Waits until it has an open watch (its log, at `-v=6` or more, says so).
     pub(crate) fn watches(&mut self) {
-        let found = self.live.run(find(&mut self.stderr, |line| line.contains("watch=true")));
-        assert!(found.is_some(), "kubectl {} ended without a watch", self.line);
+        let found = self
+            .live
+            .run(find(&mut self.stderr, |line| line.contains("watch=true")));
+        assert!(
+            found.is_some(),
+            "kubectl {} ended without a watch",
+            self.line
+        );
     }
 
     /// Waits for its end, which must be a success.

@@ -172,25 +172,28 @@ fn volume(volume: &mut Value) {
         }
     }
     if let Some(source) = existing(volume, "hostPath")
-        && at(source, &["type"]).is_null() {
-            put(source, "type", json!(""));
-        }
+        && at(source, &["type"]).is_null()
+    {
+        put(source, "type", json!(""));
+    }
     if let Some(image) = existing(volume, "image") {
         let policy = pull_policy(text(image, &["reference"]));
         fill(image, "pullPolicy", policy);
     }
     if let Some(claim) = existing(volume, "ephemeral")
-        && let Some(template) = existing(claim, "volumeClaimTemplate") {
-            fill(object(template, "spec"), "volumeMode", "Filesystem");
-        }
+        && let Some(template) = existing(claim, "volumeClaimTemplate")
+    {
+        fill(object(template, "spec"), "volumeMode", "Filesystem");
+    }
     plugin(volume);
 }
 
 fn projected(projection: &mut Value) {
     if let Some(token) = existing(projection, "serviceAccountToken")
-        && at(token, &["expirationSeconds"]).is_null() {
-            put(token, "expirationSeconds", json!(3600));
-        }
+        && at(token, &["expirationSeconds"]).is_null()
+    {
+        put(token, "expirationSeconds", json!(3600));
+    }
     if let Some(downward) = existing(projection, "downwardAPI") {
         for item in items(downward, "items") {
             field_reference(item);

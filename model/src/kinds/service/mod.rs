@@ -58,11 +58,11 @@ pub(super) fn default(service: &mut Value) {
                 spec,
                 &["sessionAffinityConfig", "clientIP", "timeoutSeconds"],
             )
-            .is_null()
-            => {
-                let config = json!({"clientIP": {"timeoutSeconds": 10_800}});
-                put(spec, "sessionAffinityConfig", config);
-            }
+            .is_null() =>
+        {
+            let config = json!({"clientIP": {"timeoutSeconds": 10_800}});
+            put(spec, "sessionAffinityConfig", config);
+        }
         _ => {}
     }
     fill(spec, "type", "ClusterIP");
