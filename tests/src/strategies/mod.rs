@@ -1,6 +1,10 @@
 //! proptest strategies, for users too: import them and write properties of your own.
 
 pub mod etcd;
+pub mod faults;
+pub mod histories;
+pub mod objects;
+pub mod requests;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
