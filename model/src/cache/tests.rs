@@ -411,6 +411,20 @@ fn a_bookmark_follows_other_resources_and_never_what_is_still_to_come() {
 }
 
 #[test]
+fn a_bookmark_is_never_behind_what_was_sent() {
+    let mut world = World::new(9);
+    let mut watcher = world.watch(10, None, Filter::Everything).unwrap();
+    world.put("/registry/nodes/n", "red");
+    world.put(&a(), "red");
+    world.put(&a(), "blue");
+    assert_eq!(
+        lines(&watcher.poll(&world.cache, 1).unwrap()),
+        ["ADDED a red@12"]
+    );
+    assert_eq!(watcher.bookmark(), None);
+}
+
+#[test]
 fn a_watch_from_the_future_skips_to_it_and_has_no_bookmark_before() {
     let mut world = World::new(9);
     let mut watcher = world.watch(12, None, Filter::Everything).unwrap();

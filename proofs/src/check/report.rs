@@ -163,6 +163,33 @@ impl fmt::Display for Story {
     }
 }
 
+/// The pretty form of a value with everything that fits into a line put into one.
+pub(super) fn folded(pretty: &str) -> String {
+    const WIDTH: usize = 120;
+    let mut lines: Vec<String> = Vec::new();
+    let mut open: Vec<usize> = Vec::new();
+    for line in pretty.lines() {
+        lines.push(line.to_owned());
+        let text = line.trim();
+        if text.starts_with([')', ']', '}'])
+            && let Some(start) = open.pop()
+        {
+            let parts: Vec<&str> = lines[start + 1..].iter().map(|part| part.trim()).collect();
+            let (close, inner) = parts.split_last().unwrap_or((&"", &[]));
+            let inner = inner.join(" ");
+            let one = format!("{}{}{close}", lines[start], inner.trim_end_matches(','));
+            if one.trim().len() <= WIDTH {
+                lines.truncate(start);
+                lines.push(one);
+            }
+        }
+        if text.ends_with(['(', '[', '{']) {
+            open.push(lines.len() - 1);
+        }
+    }
+    lines.join("\n")
+}
+
 /// The lines that differ, marked `-` and `+`: a longest common subsequence is left out.
 fn changes(before: &str, after: &str) -> Vec<String> {
     let before: Vec<&str> = before.lines().collect();
@@ -184,10 +211,10 @@ fn changes(before: &str, after: &str) -> Vec<String> {
         if i < before.len() && j < after.len() && before[i] == after[j] {
             (i, j) = (i + 1, j + 1);
         } else if j == after.len() || (i < before.len() && common[i + 1][j] >= common[i][j + 1]) {
-            lines.push(format!("- {}", before[i].trim()));
+            lines.push(format!("- {}", before[i]));
             i += 1;
         } else {
-            lines.push(format!("+ {}", after[j].trim()));
+            lines.push(format!("+ {}", after[j]));
             j += 1;
         }
     }
@@ -196,11 +223,25 @@ fn changes(before: &str, after: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
-    use super::changes;
+    use super::{changes, folded};
 
     #[test]
     fn only_what_changed_is_told() {
-        assert_eq!(changes("a\n  b\nc", "a\n  d\nc\ne"), ["- b", "+ d", "+ e"]);
+        assert_eq!(
+            changes("a\n  b\nc", "a\n  d\nc\ne"),
+            ["-   b", "+   d", "+ e"]
+        );
         assert_eq!(changes("a", "a"), [""; 0]);
+    }
+
+    #[test]
+    fn what_fits_into_a_line_is_told_in_one() {
+        let short = format!("{:#?}", (Some(1), ["a"; 2]));
+        assert_eq!(folded(&short), r#"(Some(1), ["a", "a"])"#);
+        let long = folded(&format!(
+            "{:#?}",
+            ["a".repeat(50), "b".repeat(50), "c".repeat(50)]
+        ));
+        assert_eq!(long.lines().count(), 5);
     }
 }

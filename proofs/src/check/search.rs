@@ -1,7 +1,7 @@
 //! Breadth-first search: the first state found to violate a property is one of the nearest.
 
 use super::{
-    report::{Failure, Report, Step, Story, Verdict},
+    report::{Failure, Report, Step, Story, Verdict, folded},
     visited::Visited,
 };
 use siphasher::sip128::{Hasher128, SipHasher13};
@@ -162,7 +162,7 @@ where
             }
             steps.push(Step {
                 action: told,
-                state: format!("{next:#?}"),
+                state: folded(&format!("{next:#?}")),
             });
             state = Some(next);
         }

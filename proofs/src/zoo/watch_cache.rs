@@ -76,10 +76,10 @@ impl Cacher {
 
     /// [`Cache::list_at`].
     #[must_use]
-    pub fn list_at<'a>(
+    pub fn list_at(
         self,
         cache: &Cache,
-        collection: &'a str,
+        collection: &str,
         revision: Revision,
     ) -> Option<Vec<Object>> {
         let shown = if self.has(Fault::SnapshotIsOffByOne) {
