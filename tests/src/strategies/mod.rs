@@ -2,6 +2,10 @@
 
 pub mod etcd;
 pub mod selectors;
+pub mod faults;
+pub mod histories;
+pub mod objects;
+pub mod requests;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
