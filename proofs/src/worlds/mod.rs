@@ -48,8 +48,13 @@ pub struct Fault {
 /// Every world.
 #[must_use]
 pub fn all() -> Vec<World> {
-    vec![store::world(), lease::world(), watch_cache::world()]
-    vec![store::world(), watch_cache::world()]
+    vec![
+        // E
+        store::world(),
+        lease::world(),
+        // W
+        watch_cache::world(),
+    ]
 }
 
 impl World {
