@@ -67,8 +67,6 @@ pub enum Trouble {
     AnswerLost,
     /// The request's time is over before it is tried.
     Deadline,
-    /// Another client's write is done first.
-    Overtaken,
 }
 
 /// What happens to the effects of a request, in their order; nothing to those after the last.
@@ -77,7 +75,6 @@ pub fn troubles(most: usize) -> BoxedStrategy<Vec<Option<Trouble>>> {
         Just(Trouble::Unreachable),
         Just(Trouble::AnswerLost),
         Just(Trouble::Deadline),
-        Just(Trouble::Overtaken),
     ];
     vec(weighted(0.3, trouble), 0..=most).boxed()
 }
