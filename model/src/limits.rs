@@ -43,3 +43,6 @@ pub const JSON_PATCH_OPERATIONS: usize = 10_000;
 /// What all `copy` operations of a JSON patch may add to a document, in bytes (kube-apiserver's
 /// `JSONPatchMaxCopyBytes`).
 pub const JSON_PATCH_COPY_BYTES: usize = 3 * 1024 * 1024;
+/// How long an eviction is asked to wait for a budget that has not been observed yet, in seconds
+/// (`pkg/registry/core/pod/storage/eviction.go`).
+pub const BUDGET_WAIT_SECONDS: u32 = 10;

@@ -4,6 +4,7 @@ use crate::{
     ambient::Time,
     cache,
     frozen::Frozen,
+    lifecycle::context::Context,
     object::Object,
     openapi,
     resource::Resource,
@@ -170,6 +171,8 @@ pub struct Watch {
     pub meta_version: &'static str,
     /// What goes along with each row of a Table.
     pub include: IncludeObject,
+    /// The request that asked for it: its end is audited.
+    pub context: Option<Arc<Context>>,
     /// The columns of a Table go out with the first event only.
     pub columns_sent: bool,
     /// JSON or YAML.

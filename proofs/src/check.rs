@@ -45,11 +45,13 @@ where
     let started = Instant::now();
     let mut search = Search::new(model, properties)?;
     while search.expand()? {}
-    let report = search.report(name, started.elapsed());
-    let mut failures = search.stories(Expectation::Always)?;
-    for verdict in report.verdicts.iter().filter(|verdict| !verdict.always) {
-        if verdict.steps.is_none() {
-            failures.push(Failure::NoWitness(verdict.property));
+    let report = search.report(name, started.elapsed())?;
+    let mut failures = Vec::new();
+    for verdict in &report.verdicts {
+        match &verdict.story {
+            Some(story) if verdict.always => failures.push(Failure::Violated(story.clone())),
+            None if !verdict.always => failures.push(Failure::NoWitness(verdict.property)),
+            _ => {}
         }
     }
     if report.unique != unique {
@@ -89,33 +91,6 @@ where
         }
         if !search.expand()? {
             return Err(Failure::NotCaught(property));
-        }
-    }
-}
-
-/// The shortest way to a state that is a witness of the `sometimes` property of that name: the
-/// example that a reader wants to see.
-///
-/// # Errors
-/// When there is none, or the model has no such property.
-pub fn witness<M>(model: &M, property: &'static str) -> Result<Story, Failure>
-where
-    M: Model,
-    M::State: Hash + Debug,
-    M::Action: Debug,
-{
-    let mut properties = model.properties();
-    properties.retain(|it| it.name == property && it.expectation == Expectation::Sometimes);
-    if properties.is_empty() {
-        return Err(Failure::Unknown(property));
-    }
-    let mut search = Search::new(model, properties)?;
-    loop {
-        if let Some(story) = search.story(0)? {
-            return Ok(story);
-        }
-        if !search.expand()? {
-            return Err(Failure::NoWitness(property));
         }
     }
 }

@@ -1,8 +1,8 @@
 //! `proofs`: runs the worlds and prints what was found.
 //!
 //! `proofs` or `proofs check` runs every world and its faults, `proofs check WORLD` one of them,
-//! `proofs list` says what there is, `proofs story WORLD FAULT` tells the counterexample of a
-//! fault. The exit code is 1 when anything failed.
+//! `proofs list` says what there is, `proofs story WORLD NAME` tells the shortest way to a premise,
+//! or the counterexample of a fault. The exit code is 1 when anything failed.
 
 use proofs::{
     check::Report,
@@ -15,9 +15,7 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         // Every world is run, also when one of them has failed.
-        [] | ["check"] => worlds::all()
-            .iter()
-            .fold(true, |held, world| check(world) && held),
+        [] | ["check"] => worlds::all().iter().filter(|world| !check(world)).count() == 0,
         ["check", name] => with_world(name, check),
         ["list"] => {
             worlds::all().iter().for_each(list);
@@ -25,7 +23,7 @@ fn main() -> ExitCode {
         }
         ["story", name, fault] => with_world(name, |world| story(world, fault)),
         _ => {
-            eprintln!("usage: proofs [list | check [WORLD] | story WORLD FAULT]");
+            eprintln!("usage: proofs [list | check [WORLD] | story WORLD NAME]");
             false
         }
     };
@@ -86,8 +84,10 @@ fn premise(report: &Report, name: &str) -> String {
         .verdicts
         .iter()
         .find(|verdict| verdict.property == name);
-    let steps = verdict.and_then(|verdict| verdict.steps);
-    let steps = steps.map_or_else(String::new, |steps| format!(" (first in {steps} steps)"));
+    let story = verdict.and_then(|verdict| verdict.story.as_ref());
+    let steps = story.map_or_else(String::new, |story| {
+        format!(" (first in {} steps)", story.len())
+    });
     format!("{name}{steps}")
 }
 
@@ -95,8 +95,9 @@ fn list(world: &World) {
     println!("{}", world.name);
     for obligation in &world.obligations {
         println!("  {:<4} {}", obligation.id, obligation.invariant);
+        println!("       after {}", obligation.premise);
         for fault in &obligation.faults {
-            println!("       {}", fault.name);
+            println!("       catches {}", fault.name);
         }
     }
 }
@@ -106,16 +107,19 @@ fn story(world: &World, name: &str) -> bool {
         .obligations
         .iter()
         .flat_map(|obligation| &obligation.faults);
-    let Some(fault) = faults.into_iter().find(|fault| fault.name == name) else {
-        eprintln!("{} has no fault {name}", world.name);
-        return false;
+    let told = match faults.into_iter().find(|fault| fault.name == name) {
+        Some(fault) => (fault.run)().map(Some),
+        None => world.prove().map(|report| {
+            let mut verdicts = report.verdicts.into_iter();
+            verdicts
+                .find(|verdict| verdict.property == name)
+                .and_then(|verdict| verdict.story)
+        }),
     };
-    match (fault.run)() {
-        Ok(story) => println!("{story}"),
-        Err(failure) => {
-            println!("{failure}");
-            return false;
-        }
+    match &told {
+        Ok(Some(story)) => println!("{story}"),
+        Ok(None) => eprintln!("{} has no fault {name} and no such premise", world.name),
+        Err(failure) => println!("{failure}"),
     }
-    true
+    matches!(told, Ok(Some(_)))
 }

@@ -231,35 +231,13 @@ impl Run {
     }
 
     async fn perform(&mut self, effect: Effect) -> Event {
-        let store = &self.core.store;
         match effect {
             Effect::Body { limit } => Event::Body(match self.body.take() {
                 Some(body) => decode::body(body, limit, &self.content_type).await,
                 None => Err(BodyError::Cut),
             }),
-            Effect::Cache { at_least } => {
-                let patience = Duration::from_millis(FRESHNESS_WAIT_MILLISECONDS);
-                Event::Cache(store.reached(at_least, patience).await.cache.clone())
-            }
-            Effect::Revision => Event::Revision(store.newest().store.revision()),
-            Effect::Read(range) => {
-                let began = Instant::now();
-                let found = store.newest().store.range(&range);
-                self.core.metrics.store("list", began.elapsed());
-                Event::Read(found)
-            }
             Effect::Commit(_) if self.abandoned.load(Ordering::Relaxed) => Event::Deadline,
-            Effect::Commit(txn) => {
-                let began = Instant::now();
-                let committed = store.commit(Command::Txn(txn)).await;
-                self.core.metrics.store("txn", began.elapsed());
-                match committed {
-                    Ok(Outcome::Txn(response)) => Event::Committed(Ok(response)),
-                    Ok(other) => Event::Unavailable(format!("the store answered {other:?}")),
-                    Err(CommitError::Refused(why)) => Event::Committed(Err(why)),
-                    Err(CommitError::Unavailable(why)) => Event::Unavailable(why),
-                }
-            }
+            effect => perform(&self.core, effect).await,
         }
     }
 
@@ -299,6 +277,36 @@ impl Run {
                     bytes,
                 }
                 .into_http(accept_encoding)
+            }
+        }
+    }
+}
+
+/// Does what the core wants done with store and cache. The body of a request is its connection's.
+pub(crate) async fn perform(core: &Core, effect: Effect) -> Event {
+    let store = &core.store;
+    match effect {
+        Effect::Body { .. } => Event::Body(Err(BodyError::Cut)),
+        Effect::Cache { at_least } => {
+            let patience = Duration::from_millis(FRESHNESS_WAIT_MILLISECONDS);
+            Event::Cache(store.reached(at_least, patience).await.cache.clone())
+        }
+        Effect::Revision => Event::Revision(store.newest().store.revision()),
+        Effect::Read(range) => {
+            let began = Instant::now();
+            let found = store.newest().store.range(&range);
+            core.metrics.store("list", began.elapsed());
+            Event::Read(found)
+        }
+        Effect::Commit(txn) => {
+            let began = Instant::now();
+            let committed = store.commit(Command::Txn(txn)).await;
+            core.metrics.store("txn", began.elapsed());
+            match committed {
+                Ok(Outcome::Txn(response)) => Event::Committed(Ok(response)),
+                Ok(other) => Event::Unavailable(format!("the store answered {other:?}")),
+                Err(CommitError::Refused(why)) => Event::Committed(Err(why)),
+                Err(CommitError::Unavailable(why)) => Event::Unavailable(why),
             }
         }
     }

@@ -8,6 +8,9 @@ use std::{
     path::{Path, PathBuf},
 };
 
+/// The extension of files that are not yet whole.
+const UNFINISHED: &str = "new";
+
 /// Makes a directory and those above it that are missing, for the owner alone (mode 0700).
 pub(crate) fn make_directory(path: &Path) -> Result<(), StartError> {
     DirBuilder::new()
@@ -58,9 +61,24 @@ pub(crate) fn sync_directory(path: &Path) -> io::Result<()> {
     }
 }
 
-/// The name under which [`replace`] writes; found after a crash, it is rubbish.
-pub(crate) fn temporary(path: &Path) -> PathBuf {
+/// Removes what a crash has left of [`replace`].
+pub(crate) fn remove_unfinished(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path
+            .extension()
+            .is_some_and(|extension| extension == UNFINISHED)
+        {
+            fs::remove_file(&path)?;
+        }
+    }
+    Ok(())
+}
+
+/// The name under which [`replace`] writes.
+fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".new");
+    name.push(".");
+    name.push(UNFINISHED);
     PathBuf::from(name)
 }

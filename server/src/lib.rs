@@ -5,6 +5,7 @@
 
 mod ambient;
 mod audit;
+mod bootstrap;
 mod certificates;
 mod decode;
 mod drive;

@@ -11,11 +11,14 @@ pub const HANDSHAKE: Duration = Duration::from_secs(10);
 /// How long the head of a request may take to arrive, and a connection may be idle between two
 /// (kube-apiserver's `ReadHeaderTimeout`).
 pub const HEAD: Duration = Duration::from_secs(32);
-/// The largest head of a request, in bytes (net/http's `DefaultMaxHeaderBytes`).
+/// The largest head of a request, in bytes (net/http's `DefaultMaxHeaderBytes`). It bounds as well
+/// what waits to be written on an HTTP/1.1 connection.
 pub const HEAD_BYTES: usize = 1 << 20;
 /// Streams of one HTTP/2 connection (kube-apiserver's `--http2-max-streams-per-connection`, whose
 /// default net/http sets).
 pub const HTTP2_STREAMS: u32 = 250;
+/// Bytes that wait to be written on one stream of an HTTP/2 connection.
+pub const HTTP2_STREAM_BYTES: usize = 64 * 1024;
 /// How often a silent HTTP/2 client is asked whether it still lives, and how long it may take to
 /// answer (client-go's `ReadIdleTimeout` and `PingTimeout`).
 pub const HTTP2_PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(15));
@@ -46,8 +49,7 @@ pub const BOOKMARK: Duration = Duration::from_secs(60);
 pub const COMMANDS_WAITING: usize = 4_096;
 /// Commands that are made durable by one flush.
 pub const COMMANDS_BATCH: usize = 512;
-/// Bytes of encoded commands in one frame of the log, but for a last command that is larger; a
-/// frame beyond the sum of this and the largest command is damage.
+/// Bytes of encoded commands in one frame of the log, but for a last command that is larger.
 pub const FRAME_BYTES: usize = 16 * 1024 * 1024;
 /// The log grows by so many bytes, or by the size of the last snapshot if that is more, before the
 /// next snapshot is written and the log before it removed: bounds disk use and restart.

@@ -3,7 +3,10 @@
 use crate::{
     decode::Peer,
     drive,
-    limits::{CONNECTIONS, HANDSHAKE, HEAD, HEAD_BYTES, HTTP2_PING, HTTP2_STREAMS, STALLED_WRITE},
+    limits::{
+        CONNECTIONS, HANDSHAKE, HEAD, HEAD_BYTES, HTTP2_PING, HTTP2_STREAM_BYTES, HTTP2_STREAMS,
+        STALLED_WRITE,
+    },
     server::Core,
     stall::Stall,
     tls::Tls,
@@ -147,6 +150,7 @@ async fn speak_http2<I: Read + Write + Unpin + Send + 'static>(
         http2::Builder::new(TokioExecutor::new())
             .timer(TokioTimer::new())
             .max_concurrent_streams(HTTP2_STREAMS)
+            .max_send_buf_size(HTTP2_STREAM_BYTES)
             .max_header_list_size(u32::try_from(HEAD_BYTES).unwrap_or(u32::MAX))
             .keep_alive_interval(interval)
             .keep_alive_timeout(patience)

@@ -94,7 +94,10 @@ impl Options {
             resources: Resources::built_in(),
             authentication: Authentication {
                 tokens: self.tokens.clone(),
-                anonymous: self.anonymous,
+                // As kube-apiserver has it: where everybody may do everything, everybody must
+                // say who they are (`BuiltInAuthenticationOptions.ApplyAuthorization`).
+                anonymous: self.anonymous
+                    && !self.authorization.contains(&AuthorizationMode::AlwaysAllow),
             },
             authorization: self.authorization.clone(),
             service_addresses: self.service_addresses,

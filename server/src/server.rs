@@ -2,6 +2,7 @@
 
 use crate::{
     audit::Audit,
+    bootstrap::bootstrap,
     certificates::{Certificates, Identity, kubeconfig},
     error::StartError,
     files::write_private,
@@ -178,6 +179,7 @@ impl Server {
             draining: watch::Sender::new(false),
             documents: Mutex::new(BTreeMap::new()),
         });
+        bootstrap(&core, address.port()).await?;
         let listening = tokio::spawn(listen::serve(
             Arc::clone(&core),
             listener,

@@ -114,7 +114,8 @@ mod tests {
                 tokio::time::advance(Duration::from_secs(29)).await;
                 theirs.read_exact(&mut buffer).await
             });
-            (wrote.unwrap(), read.unwrap());
+            wrote.unwrap();
+            read.unwrap();
             theirs.read_exact(&mut buffer).await.unwrap();
         }
         let stalled = stream.write_all(&[7; 64]).await.unwrap_err();

@@ -158,6 +158,8 @@ impl Stream {
 impl Drop for Stream {
     /// As in the real server, a watch is a request that is counted when it ends.
     fn drop(&mut self) {
+        let ended = self.watch.ended(&ambient(false, false));
+        self.core.audit.write(ended.as_slice());
         let took = self.began.elapsed();
         self.core.metrics.answered(&self.labels, 200, took);
     }

@@ -138,7 +138,7 @@ impl Reference {
             Command::KeepAlive { lease, now } => {
                 let found = self.leases.get_mut(lease).filter(|(_, over)| *now < *over);
                 let (ttl, over) = found.ok_or(Error::LeaseNotFound)?;
-                *over = end(*now, *ttl);
+                *over = (*over).max(end(*now, *ttl));
                 Ok(Outcome::Lease { ttl: *ttl })
             }
             Command::RevokeLease(lease) => self.revoke(*lease),

@@ -25,7 +25,7 @@ fn curl(live: &Live, arguments: &[&str], path: &str) -> Command {
 fn ask(live: &Live, arguments: &[&str], path: &str) -> (u16, String) {
     let mut command = curl(live, arguments, path);
     command.args(["--write-out", "\n%{http_code}"]);
-    let output = match live.run(command.output()) {
+    let output = match live.run(async { command.output().await }) {
         Ok(output) => output,
         Err(why) if why.kind() == ErrorKind::NotFound => {
             panic!("`curl` is not on the PATH; these tests talk to the server with it: install it")
@@ -127,7 +127,7 @@ fn without_a_certificate_there_is_no_way_in() {
     let mut command = Command::new("curl");
     command.args(["--silent", "--cacert"]).arg(authority);
     command.arg(format!("{}{CONFIG_MAPS}", live.url()));
-    let output = live.run(command.output()).unwrap();
+    let output = live.run(async { command.output().await }).unwrap();
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
     let code = status["code"].as_u64().unwrap();
     assert!(code == 401 || code == 403, "{status}");

@@ -57,9 +57,10 @@ impl Lease {
         lease
     }
 
+    /// A keep-alive whose reading of the clock is older than the last one takes nothing away.
     fn refreshed(&self, now: Time) -> Lease {
         Lease {
-            expires: after(now, self.ttl),
+            expires: self.expires.max(after(now, self.ttl)),
             ..self.clone()
         }
     }
@@ -252,6 +253,11 @@ mod tests {
             now: seconds(9),
         });
         assert_eq!(kept, Ok(Outcome::Lease { ttl: 10 }));
+        // A reading of the clock from before the last keep-alive takes nothing away.
+        let now = seconds(8);
+        let stale = Command::KeepAlive { lease, now };
+        store.apply(&stale).unwrap();
+        assert_eq!(store.lease(lease).unwrap().expires(), seconds(19));
         // The driver had found it expired, but the keep-alive came first.
         let before = store.clone();
         store

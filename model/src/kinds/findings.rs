@@ -14,10 +14,6 @@ impl Findings {
         self.0
     }
 
-    pub(super) fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-
     pub(super) fn push(&mut self, error: FieldError) {
         self.0.push(error);
     }

@@ -14,24 +14,29 @@
 //!
 //! **Architecture invariant:** nothing outside this module asks for a kind by name.
 
+mod access;
+mod autoscaler;
+mod cluster;
+mod configuration;
+mod convert;
 mod document;
 mod findings;
 mod formats;
 mod labels;
-mod quantity;
-mod traits;
-
-pub mod binding;
-mod convert;
-pub mod namespace;
-pub mod scale;
-pub mod service;
-
-mod configuration;
 mod network;
 mod pod;
 mod prepare;
+mod quantity;
+mod registration;
+mod storage;
+mod traits;
 mod workload;
+
+pub mod binding;
+pub mod eviction;
+pub mod namespace;
+pub mod scale;
+pub mod service;
 
 pub use convert::convert;
 pub use traits::{Generation, Propagation, ScalePaths, Traits, traits};
@@ -40,20 +45,64 @@ use crate::{ambient::Ambient, resource::Resource, status::FieldError};
 use alloc::{string::String, vec::Vec};
 use serde_json::Value;
 
+/// The module that knows a kind.
+enum Family {
+    Pod,
+    Service,
+    Namespace,
+    Configuration,
+    Workload,
+    Network,
+    Storage,
+    Cluster,
+    Access,
+    Autoscaler,
+    Registration,
+    Other,
+}
+
+fn family(resource: &Resource) -> Family {
+    match (resource.group.as_str(), resource.plural.as_str()) {
+        ("", "pods") => Family::Pod,
+        ("", "services") => Family::Service,
+        ("", "namespaces") => Family::Namespace,
+        ("", "configmaps" | "secrets") => Family::Configuration,
+        ("", "podtemplates" | "replicationcontrollers") | ("apps" | "batch", _) => Family::Workload,
+        ("", "endpoints") | ("discovery.k8s.io" | "networking.k8s.io", _) => Family::Network,
+        ("", "persistentvolumes" | "persistentvolumeclaims") | ("storage.k8s.io", _) => {
+            Family::Storage
+        }
+        ("", "nodes" | "events" | "limitranges")
+        | ("events.k8s.io" | "coordination.k8s.io" | "scheduling.k8s.io", _)
+        | ("node.k8s.io" | "policy", _) => Family::Cluster,
+        ("rbac.authorization.k8s.io", _) => Family::Access,
+        ("autoscaling", _) => Family::Autoscaler,
+        (
+            "admissionregistration.k8s.io"
+            | "apiextensions.k8s.io"
+            | "apiregistration.k8s.io"
+            | "flowcontrol.apiserver.k8s.io",
+            _,
+        ) => Family::Registration,
+        _ => Family::Other,
+    }
+}
+
 /// Fills in the defaults of the served version (`pkg/apis/*/v1/defaults.go`). Idempotent.
 pub fn default(resource: &Resource, object: &mut Value) {
-    match (resource.group.as_str(), resource.plural.as_str()) {
-        ("", "pods") => pod::default(object),
-        ("", "services") => service::default(object),
-        ("", "namespaces") => namespace::default(object),
-        ("", "configmaps" | "secrets") => configuration::default(resource, object),
-        ("", "podtemplates" | "replicationcontrollers") | ("apps" | "batch", _) => {
-            workload::default(resource, object);
-        }
-        ("", "endpoints") | ("discovery.k8s.io" | "networking.k8s.io", _) => {
-            network::default(resource, object)
-        }
-        _ => {}
+    match family(resource) {
+        Family::Pod => pod::default(object),
+        Family::Service => service::default(object),
+        Family::Namespace => namespace::default(object),
+        Family::Configuration => configuration::default(resource, object),
+        Family::Workload => workload::default(resource, object),
+        Family::Network => network::default(resource, object),
+        Family::Storage => storage::default(resource, object),
+        Family::Cluster => cluster::default(resource, object),
+        Family::Access => access::default(resource, object),
+        Family::Autoscaler => autoscaler::default(resource, object),
+        Family::Registration => registration::default(resource, object),
+        Family::Other => {}
     }
 }
 
@@ -79,18 +128,18 @@ pub fn prepare_update(
 /// (`Strategy.Validate`).
 #[must_use]
 pub fn validate_create(resource: &Resource, object: &Value) -> Vec<FieldError> {
-    match (resource.group.as_str(), resource.plural.as_str()) {
-        ("", "pods") => pod::validate_create(object),
-        ("", "services") => service::validate(object),
-        ("", "namespaces") => namespace::validate(object),
-        ("", "configmaps" | "secrets") => configuration::validate(resource, object),
-        ("", "podtemplates" | "replicationcontrollers") | ("apps" | "batch", _) => {
-            workload::validate(resource, object)
-        }
-        ("", "endpoints") | ("discovery.k8s.io" | "networking.k8s.io", _) => {
-            network::validate(resource, object, None)
-        }
-        _ => Vec::new(),
+    match family(resource) {
+        Family::Pod => pod::validate_create(object),
+        Family::Service => service::validate(object),
+        Family::Namespace => namespace::validate(object),
+        Family::Configuration => configuration::validate(resource, object),
+        Family::Workload => workload::validate(resource, object),
+        Family::Network => network::validate(resource, object, None),
+        Family::Storage => storage::validate(resource, object, None),
+        Family::Cluster => cluster::validate(resource, object, None),
+        Family::Access => access::validate(resource, object, None),
+        Family::Autoscaler => autoscaler::validate(resource, object),
+        Family::Registration | Family::Other => Vec::new(),
     }
 }
 
@@ -103,20 +152,20 @@ pub fn validate_update(
     new: &Value,
     old: &Value,
 ) -> Vec<FieldError> {
-    match (resource.group.as_str(), resource.plural.as_str()) {
-        ("", "pods") => pod::validate_update(subresource, new, old),
-        ("", "services") => service::validate_update(subresource, new, old),
-        ("", "namespaces") => namespace::validate(new),
-        ("", "configmaps" | "secrets") => configuration::validate_update(resource, new, old),
-        ("", "podtemplates" | "replicationcontrollers") | ("apps" | "batch", _) => {
-            workload::validate_update(resource, subresource, new, old)
-        }
-        ("", "endpoints") | ("discovery.k8s.io" | "networking.k8s.io", _)
-            if subresource.is_none() =>
-        {
-            network::validate(resource, new, Some(old))
-        }
-        _ => Vec::new(),
+    match family(resource) {
+        Family::Pod => pod::validate_update(subresource, new, old),
+        Family::Service => service::validate_update(subresource, new, old),
+        Family::Workload => workload::validate_update(resource, subresource, new, old),
+        Family::Namespace => namespace::validate(new),
+        // Of the other kinds only what people write is checked.
+        _ if subresource == Some("status") => Vec::new(),
+        Family::Configuration => configuration::validate_update(resource, new, old),
+        Family::Network => network::validate(resource, new, Some(old)),
+        Family::Storage => storage::validate(resource, new, Some(old)),
+        Family::Cluster => cluster::validate(resource, new, Some(old)),
+        Family::Access => access::validate(resource, new, Some(old)),
+        Family::Autoscaler => autoscaler::validate(resource, new),
+        Family::Registration | Family::Other => Vec::new(),
     }
 }
 
@@ -124,8 +173,9 @@ pub fn validate_update(
 /// (`Strategy.WarningsOnCreate`, `WarningsOnUpdate`).
 #[must_use]
 pub fn warnings(resource: &Resource, new: &Value, old: Option<&Value>) -> Vec<String> {
-    match (resource.group.as_str(), resource.plural.as_str()) {
-        ("", "pods") if old.is_none() => pod::warnings(new),
+    match family(resource) {
+        Family::Pod if old.is_none() => pod::warnings(new),
+        Family::Workload => workload::warnings(resource, new, old),
         _ => Vec::new(),
     }
 }

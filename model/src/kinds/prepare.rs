@@ -57,7 +57,20 @@ pub(super) fn update(
         ("batch", "jobs") | ("", "replicationcontrollers") => workload::labels_of_template(new),
         _ => {}
     }
-    raise_generation(resource, new, old);
+    if matches!(
+        subresource,
+        None | Some("scale" | "ephemeralcontainers" | "resize")
+    ) {
+        raise_generation(resource, new, old);
+    } else {
+        // A status is not what somebody wants, and a node is not what the user wants.
+        let generation = at(old, &["metadata", "generation"]).clone();
+        put_metadata(
+            new,
+            "generation",
+            (!generation.is_null()).then_some(generation),
+        );
+    }
 }
 
 fn update_object(resource: &Resource, new: &mut Value, old: &Value) {
@@ -251,5 +264,107 @@ fn reset_definition(object: &mut Value) {
 fn drop_topology(object: &mut Value) {
     for endpoint in items(object, "endpoints") {
         remove(endpoint, "deprecatedTopology");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::update;
+    use crate::{
+        ambient::{Ambient, Time},
+        resource::Resources,
+    };
+    use serde_json::{Value, json};
+
+    /// What becomes of a write over an object of generation 3.
+    fn check(
+        name: (&str, &str),
+        subresource: Option<&str>,
+        old: &Value,
+        mut new: Value,
+        expected: &Value,
+    ) {
+        let resources = Resources::built_in();
+        let resource = resources.find(name.0, "v1", name.1).unwrap();
+        let ambient = Ambient {
+            now: Time(0),
+            ..Ambient::default()
+        };
+        update(resource, subresource, &mut new, old, &ambient);
+        assert_eq!(new, *expected, "{name:?} {subresource:?}");
+    }
+
+    const DEPLOYMENTS: (&str, &str) = ("apps", "deployments");
+
+    fn deployment(labels: &Value, replicas: i64, status: &Value) -> Value {
+        json!({
+            "metadata": {"labels": labels, "generation": 3}, "spec": {"replicas": replicas},
+            "status": status,
+        })
+    }
+
+    #[test]
+    fn spec_and_status_are_written_apart() {
+        let old = deployment(&json!({"a": "b"}), 1, &json!({"replicas": 1}));
+        let both = deployment(&json!({"a": "c"}), 2, &json!({"replicas": 2}));
+        let mut expected = deployment(&json!({"a": "c"}), 2, &json!({"replicas": 1}));
+        expected["metadata"]["generation"] = json!(4);
+        check(DEPLOYMENTS, None, &old, both.clone(), &expected);
+        let expected = deployment(&json!({"a": "b"}), 1, &json!({"replicas": 2}));
+        check(DEPLOYMENTS, Some("status"), &old, both, &expected);
+    }
+
+    #[test]
+    fn the_generation_grows_by_the_rule_of_the_kind() {
+        let object = |generation: i64, annotations: Value, labels: Value| {
+            json!({"metadata": {
+                "generation": generation, "annotations": annotations, "labels": labels,
+            }})
+        };
+        let old = object(3, json!({"a": "b"}), json!({"a": "b"}));
+        let annotated = object(9, json!({"a": "c"}), json!({"a": "b"}));
+        let labelled = object(9, json!({"a": "b"}), json!({"a": "c"}));
+        for (name, by_annotations, by_labels) in [
+            (DEPLOYMENTS, 4, 3),
+            (("apps", "replicasets"), 3, 3),
+            (("discovery.k8s.io", "endpointslices"), 3, 4),
+            (("scheduling.k8s.io", "priorityclasses"), 3, 3),
+        ] {
+            let mut expected = annotated.clone();
+            expected["metadata"]["generation"] = json!(by_annotations);
+            check(name, None, &old, annotated.clone(), &expected);
+            let mut expected = labelled.clone();
+            expected["metadata"]["generation"] = json!(by_labels);
+            check(name, None, &old, labelled.clone(), &expected);
+        }
+        let mut none = annotated.clone();
+        none["metadata"]
+            .as_object_mut()
+            .unwrap()
+            .remove("generation");
+        check(("", "configmaps"), None, &old, annotated, &none);
+    }
+
+    #[test]
+    fn a_binding_is_no_new_generation() {
+        let old = json!({"metadata": {"generation": 1}, "spec": {}});
+        let bound = json!({"metadata": {"generation": 1}, "spec": {"nodeName": "n"}});
+        check(("", "pods"), Some("binding"), &old, bound.clone(), &bound);
+    }
+
+    #[test]
+    fn a_volumes_phase_has_its_time() {
+        let volume = |status: Value| json!({"metadata": {}, "spec": {}, "status": status});
+        let old = volume(json!({"phase": "Pending", "lastPhaseTransitionTime": "x"}));
+        let available = volume(json!({"phase": "Available", "lastPhaseTransitionTime": "x"}));
+        let now = "1970-01-01T00:00:00Z";
+        let expected = volume(json!({"phase": "Available", "lastPhaseTransitionTime": now}));
+        check(
+            ("", "persistentvolumes"),
+            Some("status"),
+            &old,
+            available,
+            &expected,
+        );
     }
 }

@@ -65,6 +65,9 @@ pub struct Traits {
     pub propagation_warning: Option<&'static str>,
     /// Where its scale is; `None` when it has none.
     pub scale: Option<ScalePaths>,
+    /// The warning that every request for it gets, refused or not, reads as well: it is deprecated
+    /// (`APILifecycleDeprecated` of the type).
+    pub deprecated: Option<&'static str>,
 }
 
 /// The warning that a Job's delete without a propagationPolicy gets (`job/strategy.go`).
@@ -99,6 +102,13 @@ pub fn traits(resource: &Resource) -> Traits {
         },
         propagation_warning: (name == ("batch", "jobs")).then_some(JOB_ORPHANS),
         scale: resource.subresources.contains_key("scale").then_some(SCALE),
+        deprecated: match name {
+            ("", "endpoints") => {
+                Some("v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice")
+            }
+            ("", "componentstatuses") => Some("v1 ComponentStatus is deprecated in v1.19+"),
+            _ => None,
+        },
     }
 }
 

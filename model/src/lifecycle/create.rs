@@ -62,7 +62,9 @@ pub fn begin(scene: &Scene<'_>, body: &[u8]) -> Progress {
         document::metadata(&mut document).remove(system);
     }
     document::ensure_namespace(scene, &mut document)?;
-    admit_draft(scene, document, options, decoded.warnings)
+    let mut warnings = decoded.warnings;
+    warnings.extend(document::dedup_owners(&mut document, ""));
+    admit_draft(scene, document, options, warnings)
 }
 
 /// Begins with a document of another verb: an update that creates.

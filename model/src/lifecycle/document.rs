@@ -153,6 +153,34 @@ pub fn metadata(document: &mut Value) -> &mut Map<String, Value> {
     }
 }
 
+/// Drops owner references that stand twice, and says so (`dedupOwnerReferencesAndAddWarning`).
+/// `found` is when: empty, or after admission.
+pub fn dedup_owners(document: &mut Value, found: &str) -> Option<String> {
+    let owners = metadata(document)
+        .get_mut("ownerReferences")?
+        .as_array_mut()?;
+    let mut duplicates: Vec<String> = Vec::new();
+    let mut kept: Vec<Value> = Vec::new();
+    for owner in core::mem::take(owners) {
+        if kept.contains(&owner) {
+            duplicates.push(owner["uid"].as_str().unwrap_or_default().into());
+        } else {
+            kept.push(owner);
+        }
+    }
+    *owners = kept;
+    if duplicates.is_empty() {
+        return None;
+    }
+    let space = if found.is_empty() { "" } else { " " };
+    Some(format!(
+        ".metadata.ownerReferences contains duplicate entries{space}{found}; API server dedups \
+         owner references in 1.20+, and may reject such requests as early as 1.24; please fix \
+         your requests; duplicate UID(s) observed: {}",
+        duplicates.join(", ")
+    ))
+}
+
 /// The text at a member of the metadata; empty when it is not there.
 #[must_use]
 pub fn meta_text<'a>(document: &'a Value, member: &str) -> &'a str {

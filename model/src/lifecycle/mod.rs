@@ -209,7 +209,8 @@ fn admit_request(
     if endpoint.action == Action::Patch {
         update::patch_format(&context.content_type)?;
     }
-    context.accepted = negotiate::negotiate(head.header("accept"), offer(&endpoint))?;
+    context.accepted = negotiate::negotiate(head.header("accept"), offer(&endpoint))
+        .map_err(|refusal| refusal.about("", "", ""))?;
     if context.accepted.form == Form::Table {
         let include = IncludeObject::parse(context.query.text("includeObject"));
         context.accepted.include = include.map_err(Status::bad_request)?;
@@ -286,8 +287,13 @@ fn finish(context: Arc<Context>, progress: Progress, ambient: &Ambient) -> Step 
         Ok(Turn::Reply(answer)) => answer,
         Err(refusal) => respond::refusal(&context.accepted, &refusal),
     };
-    let stage = match answer.body {
-        Body::Watch(_) => audit::Stage::ResponseStarted,
+    let mut answer = answer;
+    answer.headers.push(("audit-id", context.audit_id.clone()));
+    let stage = match &mut answer.body {
+        Body::Watch(watch) => {
+            watch.context = Some(context.clone());
+            audit::Stage::ResponseStarted
+        }
         _ => audit::Stage::ResponseComplete,
     };
     let event = audit::Event {
@@ -327,7 +333,7 @@ fn received(head: &Head, ambient: &Ambient) -> Context {
 
 fn offer(endpoint: &Endpoint) -> Offer {
     match endpoint.action {
-        Action::List | Action::Watch | Action::DeleteCollection => Offer::Collection,
+        Action::List | Action::DeleteCollection => Offer::Collection,
         _ if endpoint.resource.stored() => Offer::Object,
         _ => Offer::Document,
     }

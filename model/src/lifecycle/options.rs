@@ -216,7 +216,13 @@ impl ListOptions {
             query.text("resourceVersion"),
             query.text("resourceVersionMatch"),
         );
-        let send_initial_events = query.optional_flag("sendInitialEvents");
+        let mut matching = matching;
+        let mut send_initial_events = query.optional_flag("sendInitialEvents");
+        // A watch of any state begins with that state (`SetListOptionsDefaults`).
+        if watch && matches!(told, "" | "0") && send_initial_events.is_none() && matching.is_empty()
+        {
+            (send_initial_events, matching) = (Some(true), "NotOlderThan");
+        }
         options::list(&options::ListOptions {
             watch,
             resource_version: told,

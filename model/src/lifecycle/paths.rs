@@ -86,13 +86,15 @@ pub fn answer(
     if head.method != "GET" {
         return Err(method_not_allowed());
     }
-    context.accepted = negotiate::negotiate(accept, Offer::Document)?;
+    let accepted = negotiate::negotiate(accept, Offer::Document);
+    let version = root == "version";
+    context.accepted = accepted.map_err(|why| if version { why.about("", "", "") } else { why })?;
     Ok(respond::plain(&context.accepted, 200, &document))
 }
 
 fn described(rest: &[&str], head: &Head, config: &Config) -> Result<Response, Refusal> {
     let Some(name) = openapi::Name::at(rest, &config.resources) else {
-        return Ok(respond::text(404, "text/plain; charset=utf-8", ""));
+        return Ok(respond::text(404, "", ""));
     };
     if !matches!(head.method.as_str(), "GET" | "HEAD") {
         return Err(method_not_allowed());

@@ -81,6 +81,9 @@ enum Attempt {
     Remove(Value, Vec<String>),
 }
 
+/// Where upstream finds duplicate owners of a patched object.
+const AFTER_ADMISSION: &str = "after mutating admission happens";
+
 const MODIFIED: &str =
     "the object has been modified; please apply your changes to the latest version and try again";
 
@@ -95,12 +98,14 @@ pub fn begin_replace(scene: &Scene<'_>, body: &[u8]) -> Progress {
     let mut document = decoded.document;
     document::ensure_namespace(scene, &mut document)?;
     document::check_name(scene, &document)?;
+    let mut warnings = decoded.warnings;
+    warnings.extend(document::dedup_owners(&mut document, ""));
     Ok(begin(
         scene,
         scene.name(),
         Intent::Replace(document),
         options,
-        decoded.warnings,
+        warnings,
     ))
 }
 
@@ -327,6 +332,15 @@ fn compute(change: &Change, object: &Object, scene: &Scene<'_>) -> Result<Attemp
     let resource = &scene.endpoint.resource;
     let old = document::served(scene, object);
     let mut warnings = change.warnings.clone();
+    if let Intent::Bind(binding) = &change.intent {
+        let mut pod = old;
+        kinds::binding::bind(&mut pod, binding, scene.ambient)?;
+        return Ok(Attempt::Write(
+            validate::binding(scene, &pod),
+            pod,
+            warnings,
+        ));
+    }
     let mut new = wanted(change, &old, scene, &mut warnings)?;
     check_resource_version(&mut new, object.revision(), scene)?;
     kinds::default(resource, &mut new);
@@ -371,11 +385,7 @@ fn wanted(
             document.clone()
         }
         Intent::Change(patch) => patched(patch, &body, change, scene, warnings)?,
-        Intent::Bind(binding) => {
-            let mut pod = old.clone();
-            kinds::binding::bind(&mut pod, binding, scene.ambient)?;
-            return Ok(pod);
-        }
+        Intent::Bind(_) => return Ok(old.clone()),
     };
     subresource::merge(scene, new, old)
 }
@@ -403,6 +413,7 @@ fn patched(
     let mut document = document::with_type(decoded.value, &kind);
     document::ensure_namespace(scene, &mut document)?;
     document::check_name(scene, &document)?;
+    warnings.extend(document::dedup_owners(&mut document, AFTER_ADMISSION));
     Ok(document)
 }
 

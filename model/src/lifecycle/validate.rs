@@ -71,6 +71,13 @@ pub fn change(scene: &Scene<'_>, new: &Value, old: &Value) -> Result<Validated, 
     Ok(encode(scene, new))
 }
 
+/// Encodes a pod whose only change is the node that a Binding gave it: the Binding was validated,
+/// and what a client may change in a pod is not what is asked here (`BindingREST.assignPod`).
+#[must_use]
+pub fn binding(scene: &Scene<'_>, pod: &Value) -> Validated {
+    encode(scene, pod)
+}
+
 /// Encodes an object whose only change is that it has been marked for deletion: content that was
 /// valid when it was stored is not validated again (`updateForGracefulDeletionAndFinalizers`).
 #[must_use]

@@ -1,7 +1,7 @@
 //! Watch: a cursor over the cache, and how its events are written.
 
 use super::{
-    Effect, Event, Stage,
+    Effect, Event, Stage, audit,
     context::{Progress, Scene, Turn},
     document,
     options::{ListOptions, Version},
@@ -112,6 +112,7 @@ fn granted(scene: &Scene<'_>, watcher: crate::cache::Watcher, options: &ListOpti
         include: accepted.include,
         encoding: accepted.encoding,
         columns_sent: false,
+        context: None,
         until,
     };
     Response {
@@ -166,6 +167,19 @@ impl Watch {
         };
         line.push(b'\n');
         line
+    }
+
+    /// The audit event of a stream that has ended.
+    #[must_use]
+    pub fn ended(&self, ambient: &Ambient) -> Option<audit::Event> {
+        let (stage, at) = (audit::Stage::ResponseComplete, ambient.now);
+        let context = self.context.clone()?;
+        Some(audit::Event {
+            stage,
+            context,
+            code: Some(200),
+            at,
+        })
     }
 
     fn bookmark(&mut self, revision: Revision, end: bool, now: Time) -> Vec<u8> {

@@ -51,6 +51,8 @@ impl FieldSelector {
                 });
             }
         }
+        // Upstream leaves `==` where it sorts before `=`; in one order equal selectors are equal.
+        terms.sort_by_cached_key(ToString::to_string);
         Ok(FieldSelector { terms })
     }
 
@@ -82,7 +84,7 @@ impl FieldSelector {
         Ok(self)
     }
 
-    /// The terms, in the order of their text.
+    /// The terms, in the order of their canonical text.
     #[must_use]
     pub fn terms(&self) -> &[FieldTerm] {
         &self.terms
@@ -123,11 +125,19 @@ impl fmt::Display for FieldSelector {
     /// The query parameter's syntax.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, term) in self.terms.iter().enumerate() {
-            let comma = if index == 0 { "" } else { "," };
-            let operator = if term.equal { "=" } else { "!=" };
-            write!(f, "{comma}{}{operator}{}", term.field, escape(&term.value))?;
+            if index > 0 {
+                f.write_str(",")?;
+            }
+            term.fmt(f)?;
         }
         Ok(())
+    }
+}
+
+impl fmt::Display for FieldTerm {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let operator = if self.equal { "=" } else { "!=" };
+        write!(f, "{}{operator}{}", self.field, escape(&self.value))
     }
 }
 

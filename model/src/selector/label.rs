@@ -156,6 +156,12 @@ impl LabelSelector {
     }
 }
 
+impl FromIterator<Requirement> for LabelSelector {
+    fn from_iter<I: IntoIterator<Item = Requirement>>(requirements: I) -> LabelSelector {
+        LabelSelector::of(requirements.into_iter().collect())
+    }
+}
+
 impl Requirement {
     /// A requirement that can be met (`labels.NewRequirement`).
     ///

@@ -26,8 +26,8 @@ pub struct Verdict {
     pub property: &'static str,
     /// It is an invariant; else it is a premise, which must occur.
     pub always: bool,
-    /// How many steps the nearest violation or witness is away.
-    pub steps: Option<usize>,
+    /// The shortest way to a violation, or to a witness.
+    pub story: Option<Story>,
 }
 
 impl Report {

@@ -90,17 +90,19 @@ where
     }
 
     /// What was found, once every state has been expanded.
-    pub(super) fn report(&self, name: &'static str, elapsed: Duration) -> Report {
-        let verdict = |(property, found): (&Property<M>, &Option<u32>)| Verdict {
-            property: property.name,
-            always: property.expectation == Expectation::Always,
-            steps: found.map(|number| self.path(number).len() - 1),
+    pub(super) fn report(&self, name: &'static str, elapsed: Duration) -> Result<Report, Failure> {
+        let verdict = |(index, property): (usize, &Property<M>)| {
+            Ok(Verdict {
+                property: property.name,
+                always: property.expectation == Expectation::Always,
+                story: self.story(index)?,
+            })
         };
         // States are numbered by their distance, so none is further away than the last.
         let last = u32::try_from(self.visited.len())
             .unwrap_or(u32::MAX)
             .checked_sub(1);
-        Report {
+        Ok(Report {
             name,
             unique: self.visited.len(),
             generated: self.generated,
@@ -109,23 +111,10 @@ where
             verdicts: self
                 .properties
                 .iter()
-                .zip(&self.found)
+                .enumerate()
                 .map(verdict)
-                .collect(),
-        }
-    }
-
-    /// The violations (or witnesses) that were found, as failures with their stories.
-    pub(super) fn stories(&self, expectation: Expectation) -> Result<Vec<Failure>, Failure> {
-        let mut failures = Vec::new();
-        for (index, property) in self.properties.iter().enumerate() {
-            if property.expectation == expectation
-                && let Some(story) = self.story(index)?
-            {
-                failures.push(Failure::Violated(story));
-            }
-        }
-        Ok(failures)
+                .collect::<Result<_, _>>()?,
+        })
     }
 
     /// The way to what was found for that property, replayed through the model.

@@ -1,6 +1,6 @@
 //! The search against stateright's own, and every refusal.
 
-use super::{Failure, catches, exhaust, witness};
+use super::{Failure, Story, catches, exhaust};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use stateright::{Checker, Model, Property};
 use std::collections::{BTreeSet, VecDeque};
@@ -237,11 +237,8 @@ impl Model for TwoPhase {
 fn two_phase_commit_has_the_published_counts() {
     for (managers, unique) in [(3, 288), (5, 8_832)] {
         let report = exhaust("two-phase commit", &TwoPhase { managers }, unique).unwrap();
-        let steps: Vec<_> = report
-            .verdicts
-            .iter()
-            .map(|verdict| verdict.steps)
-            .collect();
+        let stories = report.verdicts.iter().map(|verdict| verdict.story.as_ref());
+        let steps: Vec<_> = stories.map(|story| story.map(Story::len)).collect();
         assert_eq!(steps, [None, Some(3 * managers + 1), Some(managers)]);
         assert!(report.collision() < 1e-29 && report.rate() > 0.0);
         let theirs = TwoPhase { managers }.checker().spawn_bfs().join();
@@ -251,7 +248,8 @@ fn two_phase_commit_has_the_published_counts() {
 
 #[test]
 fn a_story_can_be_read_and_is_the_shortest() {
-    let story = witness(&TwoPhase { managers: 1 }, "all commit").unwrap();
+    let report = exhaust("two-phase commit", &TwoPhase { managers: 1 }, 12).unwrap();
+    let story = report.verdicts[1].story.as_ref().unwrap();
     assert_eq!(
         story.actions(),
         ["Prepare(0)", "HearPrepared(0)", "Commit", "HearCommit(0)"]

@@ -3,11 +3,10 @@
 //! The writer takes all commands that wait, applies them, makes them durable with one flush, then
 //! publishes the new state and only then answers. Readers take the published state without a lock.
 
-use super::{changes::Changes, log, log::Log, snapshot};
+use super::{changes::Changes, disk::Disk};
 use crate::{
     error::StartError,
-    files::make_directory,
-    limits::{COMMANDS_BATCH, COMMANDS_WAITING, FRAME_BYTES, LOG_BYTES},
+    limits::{COMMANDS_BATCH, COMMANDS_WAITING, FRAME_BYTES},
 };
 use arc_swap::ArcSwap;
 use model::{
@@ -18,8 +17,7 @@ use model::{
 };
 use std::{
     collections::BTreeSet,
-    fs::{File, TryLockError},
-    path::{Path, PathBuf},
+    path::Path,
     sync::{Arc, Mutex, OnceLock, PoisonError},
     thread::{self, JoinHandle},
     time::Duration,
@@ -308,103 +306,15 @@ impl Writer {
     }
 }
 
-/// What the store has on disk.
-struct Disk {
-    directory: PathBuf,
-    log: Log,
-    /// Held while the store is open.
-    _lock: File,
-    /// The log's size at which the next snapshot is due.
-    due: u64,
-    snapshot: Option<JoinHandle<Option<u64>>>,
-}
-
-impl Disk {
-    fn open(directory: &Path) -> Result<(Store, Disk), StartError> {
-        make_directory(directory)?;
-        let lock = lock(&directory.join("lock"))?;
-        let (mut store, sequence, size) = snapshot::read(directory)?;
-        let log = Log::recover(directory, sequence, |command| {
-            // Only what the store took was logged.
-            store
-                .apply(&command)
-                .map(|_| ())
-                .map_err(|why| why.to_string())
-        })?;
-        log::remove_before(directory, sequence)?;
-        let due = LOG_BYTES.max(size);
-        let disk = Disk {
-            directory: directory.to_owned(),
-            log,
-            _lock: lock,
-            due,
-            snapshot: None,
-        };
-        Ok((store, disk))
-    }
-
-    /// Begins a snapshot in the background when the log has grown enough since the last one.
-    fn snapshot_if_due(&mut self, store: &Store) {
-        if self.snapshot.as_ref().is_some_and(JoinHandle::is_finished) {
-            self.end_snapshot();
-        }
-        if self.snapshot.is_some() || self.log.bytes() < self.due {
-            return;
-        }
-        if let Err(why) = self.log.rotate() {
-            tracing::error!(%why, "cannot begin a new segment of the log");
-            self.due += LOG_BYTES;
-            return;
-        }
-        let (store, sequence, directory) = (store.clone(), self.log.next(), self.directory.clone());
-        let write = move || {
-            let written = snapshot::write(&directory, sequence, &store)
-                .and_then(|size| log::remove_before(&directory, sequence).map(|()| size));
-            written
-                .inspect_err(|why| tracing::error!(%why, "the log cannot be shortened"))
-                .ok()
-        };
-        self.snapshot = thread::Builder::new()
-            .name("snapshot".into())
-            .spawn(write)
-            .inspect_err(|why| tracing::error!(%why, "cannot start a thread"))
-            .ok();
-    }
-
-    fn end_snapshot(&mut self) {
-        let size = self
-            .snapshot
-            .take()
-            .and_then(|thread| thread.join().ok().flatten());
-        self.due = LOG_BYTES.max(size.unwrap_or_default());
-    }
-
-    fn close(mut self) {
-        self.end_snapshot();
-    }
-}
-
-fn lock(path: &Path) -> Result<File, StartError> {
-    let file = File::create(path).map_err(|why| StartError::at(path, why))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StartError::at(
-            path,
-            "another server uses this data directory",
-        )),
-        Err(TryLockError::Error(why)) => Err(StartError::at(path, why)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::{CommitError, Disk, Embedded};
-    use crate::{limits::LOG_BYTES, temporary_directory::TemporaryDirectory};
+    use crate::temporary_directory::TemporaryDirectory;
     use model::{
         etcd::{Command, Compare, Key, Put, Revision, Target, Txn},
         frozen::Frozen,
     };
-    use std::time::Duration;
+    use std::{fs::File, time::Duration};
 
     fn key(number: u64) -> Key {
         Key::from(format!("/registry/configmaps/default/c{number}").as_str())
@@ -432,13 +342,22 @@ mod tests {
         assert!(configmaps.has_changed().unwrap() && !pods.has_changed().unwrap());
         configmaps.borrow_and_update();
         let absent = Compare::equal(key(1), Target::Version(0));
-        let lost = Txn::only_if(vec![absent], vec![Put::new(key(1), Frozen::default()).into()]);
+        let lost = Txn::only_if(
+            vec![absent],
+            vec![Put::new(key(1), Frozen::default()).into()],
+        );
         store.commit(Command::Txn(lost)).await.unwrap();
         assert!(!configmaps.has_changed().unwrap(), "nothing has changed");
         store.commit(Command::Compact(Revision(20))).await.unwrap();
         let refused = store.commit(Command::Compact(Revision(20))).await;
-        assert!(matches!(refused, Err(CommitError::Refused(_))), "{refused:?}");
-        assert!(Embedded::open(Some(directory.path())).is_err(), "it is locked");
+        assert!(
+            matches!(refused, Err(CommitError::Refused(_))),
+            "{refused:?}"
+        );
+        assert!(
+            Embedded::open(Some(directory.path())).is_err(),
+            "it is locked"
+        );
         store.stop().await;
         let before = store.newest();
         assert!(store.commit(put(1, 1)).await.is_err(), "it has stopped");
@@ -451,10 +370,11 @@ mod tests {
     #[tokio::test]
     async fn a_grown_log_becomes_a_snapshot_and_goes() {
         let directory = TemporaryDirectory::new();
-        let store = Embedded::open(Some(directory.path())).unwrap();
-        let size = 2 << 20;
-        for number in 0..LOG_BYTES / size + 3 {
-            store.commit(put(number % 3, size as usize)).await.unwrap();
+        let (state, mut disk) = Disk::open(directory.path()).unwrap();
+        disk.due = 10_000;
+        let store = Embedded::start(state, Some(disk)).unwrap();
+        for number in 0..40 {
+            store.commit(put(number % 3, 500)).await.unwrap();
         }
         let last = store.newest().store.revision();
         store.commit(Command::Compact(last)).await.unwrap();
@@ -487,36 +407,44 @@ mod tests {
     #[tokio::test]
     async fn a_disk_that_fails_ends_writing_and_loses_nothing_that_was_answered() {
         let directory = TemporaryDirectory::new();
-        let (state, mut disk) = Disk::open(directory.path()).unwrap();
-        disk.log.fail_from(3);
-        let store = Embedded::start(state, Some(disk)).unwrap();
+        let store = Embedded::open(Some(directory.path())).unwrap();
         for number in 0..3 {
             store.commit(put(number, 10)).await.unwrap();
         }
+        store.stop().await;
         let before = store.newest();
+        drop(store);
+        let (state, mut disk) = Disk::open(directory.path()).unwrap();
+        disk.log.segment = File::options().write(true).open("/dev/full").unwrap();
+        let store = Embedded::start(state, Some(disk)).unwrap();
         for number in 3..6 {
             let failed = store.commit(put(number, 10)).await;
-            assert!(matches!(failed, Err(CommitError::Unavailable(_))), "{failed:?}");
+            assert!(
+                matches!(failed, Err(CommitError::Unavailable(_))),
+                "{failed:?}"
+            );
         }
         assert!(store.failure().unwrap().contains("cannot write to its log"));
         assert_eq!(store.newest().store, before.store);
-        assert_eq!(store.newest().cache, before.cache);
+        assert_eq!(store.newest().cache.revision(), before.cache.revision());
         store.stop().await;
         drop(store);
         let store = Embedded::open(Some(directory.path())).unwrap();
         assert_eq!(store.newest().store, before.store);
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn a_reader_waits_for_a_revision_but_not_for_ever() {
         let store = Embedded::open(None).unwrap();
-        let patience = Duration::from_secs(3);
-        let late = store.reached(Revision(9), patience).await;
+        let late = store.reached(Revision(9), Duration::ZERO).await;
         assert_eq!(late.cache.revision(), Revision(1));
-        let (reached, _) = tokio::join!(store.reached(Revision(3), patience), async {
-            store.commit(put(0, 1)).await.unwrap();
-            store.commit(put(1, 1)).await.unwrap();
-        });
+        let (reached, ()) = tokio::join!(
+            store.reached(Revision(3), Duration::from_secs(3600)),
+            async {
+                store.commit(put(0, 1)).await.unwrap();
+                store.commit(put(1, 1)).await.unwrap();
+            }
+        );
         assert!(reached.cache.revision() >= Revision(3));
     }
 }

@@ -1,6 +1,7 @@
 //! The store behind the server.
 
 mod changes;
+mod disk;
 mod embedded;
 mod log;
 mod snapshot;

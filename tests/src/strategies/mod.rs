@@ -1,6 +1,7 @@
 //! proptest strategies, for users too: import them and write properties of your own.
 
 pub mod etcd;
+pub mod selectors;
 pub mod faults;
 pub mod histories;
 pub mod objects;

@@ -13,12 +13,12 @@ use tokio::{
 };
 
 /// The administrator's client.
-pub async fn client(live: &Live) -> Client {
+pub(crate) async fn client(live: &Live) -> Client {
     Client::try_from(config(live).await).unwrap()
 }
 
 /// The administrator's client through a proxy.
-pub async fn client_through(live: &Live, proxy: &Proxy) -> Client {
+pub(crate) async fn client_through(live: &Live, proxy: &Proxy) -> Client {
     let mut config = config(live).await;
     config.cluster_url = format!("https://{}", proxy.address).parse().unwrap();
     Client::try_from(config).unwrap()
@@ -33,14 +33,14 @@ async fn config(live: &Live) -> Config {
 }
 
 /// Passes bytes on between clients and the server until it cuts the connections.
-pub struct Proxy {
+pub(crate) struct Proxy {
     address: SocketAddr,
     cuts: watch::Sender<u32>,
 }
 
 impl Proxy {
     /// Starts to listen.
-    pub async fn start(live: &Live) -> Proxy {
+    pub(crate) async fn start(live: &Live) -> Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (cuts, cut) = watch::channel(0);
@@ -49,7 +49,7 @@ impl Proxy {
     }
 
     /// Cuts all connections that are open; new ones are let through.
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.cuts.send_modify(|cuts| *cuts += 1);
     }
 }

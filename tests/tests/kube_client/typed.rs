@@ -233,7 +233,7 @@ fn status_and_scale_are_apart_from_the_spec() {
             .patch_status("d", &PatchParams::default(), &Patch::Merge(both))
             .await
             .unwrap();
-        assert_eq!(after.spec.unwrap().replicas, Some(5));
+        assert_eq!(after.spec.replicas, Some(5));
         assert_eq!(after.status.unwrap().ready_replicas, Some(1));
         assert_eq!(after.metadata.generation, Some(2));
 
@@ -251,9 +251,8 @@ fn status_and_scale_are_apart_from_the_spec() {
         pods.create(&PostParams::default(), &pod).await.unwrap();
         let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"},
             "target": {"kind": "Node", "name": "n"}});
-        let body = serde_json::to_vec(&binding).unwrap();
         let bound: Value = pods
-            .create_subresource("binding", "p", &PostParams::default(), body)
+            .create_subresource("binding", "p", &PostParams::default(), &binding)
             .await
             .unwrap();
         assert_eq!(

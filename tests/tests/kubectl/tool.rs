@@ -14,21 +14,21 @@ use tokio::{
 };
 
 /// A server, and kubectl that talks to it.
-pub struct Kubectl {
-    pub live: Live,
+pub(crate) struct Kubectl {
+    pub(crate) live: Live,
     home: TempDir,
 }
 
 /// What a run of kubectl came to.
-pub struct Ran {
-    pub status: ExitStatus,
-    pub stdout: String,
-    pub stderr: String,
+pub(crate) struct Ran {
+    pub(crate) status: ExitStatus,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
 }
 
 impl Kubectl {
     /// Starts a server of its own.
-    pub fn new() -> Kubectl {
+    pub(crate) fn new() -> Kubectl {
         Kubectl {
             live: Live::start(),
             home: TempDir::new().unwrap(),
@@ -36,19 +36,19 @@ impl Kubectl {
     }
 
     /// Also has the objects of `manifests/shop.yaml`.
-    pub fn with_shop() -> Kubectl {
+    pub(crate) fn with_shop() -> Kubectl {
         let kubectl = Kubectl::new();
         kubectl.ok(&format!("create -f {}", manifest().display()));
         kubectl
     }
 
     /// Runs a command line that must succeed; its standard output.
-    pub fn ok(&self, line: &str) -> String {
+    pub(crate) fn ok(&self, line: &str) -> String {
         self.ok_with_input(line, "")
     }
 
     /// Runs a command line that reads `input`, and must succeed; its standard output.
-    pub fn ok_with_input(&self, line: &str, input: &str) -> String {
+    pub(crate) fn ok_with_input(&self, line: &str, input: &str) -> String {
         let ran = self.run(line, input);
         let Ran {
             status,
@@ -63,14 +63,14 @@ impl Kubectl {
     }
 
     /// Runs a command line that must fail; its standard error.
-    pub fn fails(&self, line: &str) -> String {
+    pub(crate) fn fails(&self, line: &str) -> String {
         let ran = self.run(line, "");
         assert!(!ran.status.success(), "kubectl {line}\n{}", ran.stdout);
         ran.stderr
     }
 
     /// Runs a command line.
-    pub fn run(&self, line: &str, input: &str) -> Ran {
+    pub(crate) fn run(&self, line: &str, input: &str) -> Ran {
         self.live.run(async {
             let mut child = self.start(line, Stdio::piped());
             let mut stdin = child.stdin.take().unwrap();
@@ -89,7 +89,7 @@ impl Kubectl {
     }
 
     /// Starts a command line that goes on until it is done or dropped.
-    pub fn background(&self, line: &str) -> Background<'_> {
+    pub(crate) fn background(&self, line: &str) -> Background<'_> {
         let mut child = self.live.run(async { self.start(line, Stdio::null()) });
         Background {
             stdout: lines(child.stdout.take().unwrap()),
@@ -101,19 +101,19 @@ impl Kubectl {
     }
 
     /// Writes a file for kubectl to read.
-    pub fn file(&self, name: &str, content: &str) -> PathBuf {
+    pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.home.path().join(name);
         fs::write(&path, content).unwrap();
         path
     }
 
     /// The value that a JSONPath finds in one object.
-    pub fn value(&self, object: &str, path: &str) -> String {
+    pub(crate) fn value(&self, object: &str, path: &str) -> String {
         self.ok(&format!("get {object} -o 'jsonpath={path}'"))
     }
 
     /// An editor that changes a file with a sed expression.
-    pub fn editor(&self, expression: &str) {
+    pub(crate) fn editor(&self, expression: &str) {
         use std::os::unix::fs::PermissionsExt;
         let script = format!("#!/bin/sh\nexec sed -i '{expression}' \"$1\"\n");
         let path = self.file("editor", &script);
@@ -149,7 +149,7 @@ impl Kubectl {
 }
 
 /// A kubectl that runs beside the test: `get --watch`, `wait`.
-pub struct Background<'a> {
+pub(crate) struct Background<'a> {
     stdout: Lines<BufReader<ChildStdout>>,
     stderr: Lines<BufReader<ChildStderr>>,
     live: &'a Live,
@@ -159,13 +159,13 @@ pub struct Background<'a> {
 
 impl Background<'_> {
     /// Reads standard output up to a line that `wanted` accepts.
-    pub fn prints(&mut self, wanted: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn prints(&mut self, wanted: impl Fn(&str) -> bool) -> String {
         let found = self.live.run(find(&mut self.stdout, wanted));
         found.unwrap_or_else(|| panic!("kubectl {} ended before it printed that", self.line))
     }
 
     /// Waits until it has an open watch (its log, at `-v=6` or more, says so).
-    pub fn watches(&mut self) {
+    pub(crate) fn watches(&mut self) {
         let found = self
             .live
             .run(find(&mut self.stderr, |line| line.contains("watch=true")));
@@ -177,7 +177,7 @@ impl Background<'_> {
     }
 
     /// Waits for its end, which must be a success.
-    pub fn succeeds(mut self) {
+    pub(crate) fn succeeds(mut self) {
         let status = self.live.run(async {
             // What it logs has to go somewhere.
             find(&mut self.stderr, |_| false).await;
@@ -223,16 +223,16 @@ fn words(line: &str) -> Vec<String> {
 }
 
 /// A row of a table, without the spaces between its cells.
-pub fn cells(row: &str) -> Vec<&str> {
+pub(crate) fn cells(row: &str) -> Vec<&str> {
     row.split_whitespace().collect()
 }
 
 /// The manifest with one object of each kind.
-pub fn manifest() -> &'static Path {
+pub(crate) fn manifest() -> &'static Path {
     Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/manifests/shop.yaml"))
 }
 
 /// How long kubectl itself may wait, as it takes it on the command line.
-pub fn patience() -> String {
+pub(crate) fn patience() -> String {
     format!("{}s", PATIENCE.as_secs())
 }

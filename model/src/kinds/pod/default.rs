@@ -171,28 +171,28 @@ fn volume(volume: &mut Value) {
             }
         }
     }
-    if let Some(source) = existing(volume, "hostPath") {
-        if at(source, &["type"]).is_null() {
-            put(source, "type", json!(""));
-        }
+    if let Some(source) = existing(volume, "hostPath")
+        && at(source, &["type"]).is_null()
+    {
+        put(source, "type", json!(""));
     }
     if let Some(image) = existing(volume, "image") {
         let policy = pull_policy(text(image, &["reference"]));
         fill(image, "pullPolicy", policy);
     }
-    if let Some(claim) = existing(volume, "ephemeral") {
-        if let Some(template) = existing(claim, "volumeClaimTemplate") {
-            fill(object(template, "spec"), "volumeMode", "Filesystem");
-        }
+    if let Some(claim) = existing(volume, "ephemeral")
+        && let Some(template) = existing(claim, "volumeClaimTemplate")
+    {
+        fill(object(template, "spec"), "volumeMode", "Filesystem");
     }
     plugin(volume);
 }
 
 fn projected(projection: &mut Value) {
-    if let Some(token) = existing(projection, "serviceAccountToken") {
-        if at(token, &["expirationSeconds"]).is_null() {
-            put(token, "expirationSeconds", json!(3600));
-        }
+    if let Some(token) = existing(projection, "serviceAccountToken")
+        && at(token, &["expirationSeconds"]).is_null()
+    {
+        put(token, "expirationSeconds", json!(3600));
     }
     if let Some(downward) = existing(projection, "downwardAPI") {
         for item in items(downward, "items") {

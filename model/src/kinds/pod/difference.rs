@@ -10,7 +10,7 @@ const CONTEXT: usize = 3;
 /// A unified difference of both documents' indented JSON: one hunk from the first line that
 /// differs to the last. Members are in the order of their names; upstream's are in that of the Go
 /// type.
-pub(super) fn unified(one: &Value, other: &Value) -> String {
+pub(in crate::kinds) fn unified(one: &Value, other: &Value) -> String {
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     lines(one, "", "", &mut ours);
     lines(other, "", "", &mut theirs);

@@ -2,7 +2,7 @@
 
 mod container;
 pub(super) mod default;
-mod difference;
+pub(super) mod difference;
 mod quality;
 mod update;
 pub(super) mod validate;

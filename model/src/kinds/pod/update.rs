@@ -29,6 +29,8 @@ pub(in crate::kinds) fn validate(
 ) -> Vec<FieldError> {
     let mut findings = Findings::default();
     match subresource {
+        // Binding and eviction check for themselves.
+        Some("binding" | "eviction") => {}
         Some("status") => status(new, old, &mut findings),
         Some("ephemeralcontainers") => {
             spec(at(new, &["spec"]), "spec", Holder::Pod, &mut findings);

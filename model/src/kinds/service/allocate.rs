@@ -111,7 +111,11 @@ pub fn allocate(
     pair_addresses(service, old);
     set_families(service, old)?;
     let held = old.map(holdings).unwrap_or_default();
-    allocate_address(service, pool, &held, seed)?;
+    // A Service that has an address (or is headless) keeps it: validation refuses any other.
+    let addressed = |old: &Value| !list(old, &["spec", "clusterIPs"]).is_empty();
+    if !old.is_some_and(addressed) {
+        allocate_address(service, pool, seed)?;
+    }
     allocate_node_ports(service, pool, &held, seed)
 }
 
@@ -249,12 +253,7 @@ fn set_families_of_nothing(service: &mut Value) -> Result<(), Vec<FieldError>> {
     Ok(())
 }
 
-fn allocate_address(
-    service: &mut Value,
-    pool: &Pool,
-    held: &Holdings,
-    seed: u128,
-) -> Result<(), Vec<FieldError>> {
+fn allocate_address(service: &mut Value, pool: &Pool, seed: u128) -> Result<(), Vec<FieldError>> {
     if !needs_cluster_ip(service) || is_headless(service) {
         return Ok(());
     }
@@ -265,7 +264,6 @@ fn allocate_address(
             Err([FieldError::invalid("spec.clusterIPs", &wanted, why)].into())
         };
         match formats::ip(address) {
-            Some(ip) if held.addresses.contains(&ip) => {}
             Some(IpAddr::V4(ip)) if pool.contains(ip) => {
                 if pool.taken.addresses.contains(&IpAddr::V4(ip)) {
                     return refuse("provided IP is already allocated");
@@ -478,6 +476,17 @@ mod tests {
             Some(&taken),
             &[&taken],
             Ok(taken["spec"].clone()),
+        );
+    }
+
+    #[test]
+    fn an_address_cannot_be_exchanged_here() {
+        let (old, other) = (with_address("10.0.0.5"), with_address("192.0.2.1"));
+        check(
+            other.clone(),
+            Some(&old),
+            &[&old],
+            Ok(other["spec"].clone()),
         );
     }
 

@@ -53,16 +53,15 @@ pub(super) fn default(service: &mut Value) {
     fill(spec, "sessionAffinity", "None");
     match text(spec, &["sessionAffinity"]) {
         "None" => remove(spec, "sessionAffinityConfig"),
-        "ClientIP" => {
+        "ClientIP"
             if at(
                 spec,
                 &["sessionAffinityConfig", "clientIP", "timeoutSeconds"],
             )
-            .is_null()
-            {
-                let config = json!({"clientIP": {"timeoutSeconds": 10_800}});
-                put(spec, "sessionAffinityConfig", config);
-            }
+            .is_null() =>
+        {
+            let config = json!({"clientIP": {"timeoutSeconds": 10_800}});
+            put(spec, "sessionAffinityConfig", config);
         }
         _ => {}
     }

@@ -120,6 +120,15 @@ impl Reflector {
         self.phase = Phase::Stopped(Stopped::Listed);
     }
 
+    /// Begins to watch. What the list was asked for has been looked at by then; it is forgotten, or
+    /// there would be twice as many states.
+    pub fn watch(&mut self, watcher: Watcher, resumed: bool) {
+        if let Some(base) = &mut self.base {
+            base.asked = Revision(0);
+        }
+        self.phase = Phase::Watching { watcher, resumed };
+    }
+
     /// Takes an event of a watch, which is the client's phase.
     pub fn hear(&mut self, event: &WatchEvent) {
         let told = Told::of(event);
