@@ -3,10 +3,11 @@
 
 use crate::live::{Live, PATIENCE};
 use model::wire::Head;
+use server::Running;
 use std::{
     fs,
     io::{self, Read, Write},
-    net::{SocketAddr, TcpStream},
+    net::{Shutdown, SocketAddr, TcpStream},
     sync::Arc,
 };
 use tokio_rustls::rustls::{
@@ -75,9 +76,19 @@ impl Client {
     /// When the server's files can't be read: a test can't go on.
     #[must_use]
     pub fn new(live: &Live) -> Client {
-        let pem = fs::read(live.certificates().join("ca.crt")).expect("the authority");
+        let authority = fs::read(live.certificates().join("ca.crt")).expect("the authority");
+        Client::trusting(&authority, live.address())
+    }
+
+    /// The same for a server that is not a [`Live`].
+    #[must_use]
+    pub fn of(server: &Running) -> Client {
+        Client::trusting(server.authority.as_bytes(), server.address)
+    }
+
+    fn trusting(authority: &[u8], address: SocketAddr) -> Client {
         let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(&pem) {
+        for certificate in CertificateDer::pem_slice_iter(authority) {
             let certificate = certificate.expect("a certificate");
             roots.add(certificate).expect("an authority");
         }
@@ -86,7 +97,7 @@ impl Client {
             .with_no_client_auth();
         Client {
             config: Arc::new(config),
-            address: live.address(),
+            address,
         }
     }
 
@@ -164,6 +175,16 @@ impl Connection {
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes)?;
         self.stream.flush()
+    }
+
+    /// Says that nothing more will be sent.
+    ///
+    /// # Errors
+    /// When the connection is cut.
+    pub fn close(&mut self) -> io::Result<()> {
+        self.stream.conn.send_close_notify();
+        self.stream.flush()?;
+        self.stream.sock.shutdown(Shutdown::Write)
     }
 
     /// Reads the head of an answer.

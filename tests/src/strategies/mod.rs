@@ -1,11 +1,11 @@
 //! proptest strategies, for users too: import them and write properties of your own.
 
 pub mod etcd;
-pub mod selectors;
 pub mod faults;
 pub mod histories;
 pub mod objects;
 pub mod requests;
+pub mod selectors;
 
 use proptest::test_runner::{Config, FileFailurePersistence};
 
