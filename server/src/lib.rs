@@ -25,7 +25,7 @@ mod stream;
 #[cfg(test)]
 mod temporary_directory;
 mod tls;
-mod yaml;
+pub mod yaml;
 
 pub use audit::AuditLog;
 pub use certificates::Identity;

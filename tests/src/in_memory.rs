@@ -4,19 +4,21 @@
 //! says. For tests that need thousands of requests a second, and as the other side of the test
 //! that holds the HTTP server against the core.
 
+use crate::strategies::faults::Trouble;
 use model::{
     ambient::{Ambient, Time},
-    cache::{Cache, WatchEvent},
+    cache::{Cache, WatchEvent, WatcherEnded},
     config::Config,
     etcd::{Command, Outcome, Revision, Store},
     frozen::Frozen,
     lifecycle::{self, Effect, Event, Next},
     limits,
-    wire::{Body, BodyError, Head, Response, Watch},
+    wire::{Body, BodyError, Encoding, Head, Response, Watch},
 };
 use serde_json::Value;
 
 /// The store, the cache and the configuration of one API server.
+#[derive(Clone)]
 pub struct InMemory {
     /// What the administrator has decided.
     pub config: Config,
@@ -52,8 +54,14 @@ impl InMemory {
     /// An empty server.
     #[must_use]
     pub fn new(config: Config) -> InMemory {
+        InMemory::with_window(config, limits::WATCH_WINDOW_EVENTS)
+    }
+
+    /// An empty server whose watch cache keeps so many events of each resource.
+    #[must_use]
+    pub fn with_window(config: Config, window: usize) -> InMemory {
         let store = Store::new();
-        let cache = Cache::restore(limits::WATCH_WINDOW_EVENTS, store.revision(), []);
+        let cache = Cache::restore(window, store.revision(), []);
         InMemory {
             config,
             now: Time::default(),
@@ -79,6 +87,60 @@ impl InMemory {
     /// once, as a stream that then ends.
     pub fn send(&mut self, head: &Head, body: &[u8]) -> Answer {
         let response = self.respond(head, body);
+        self.answer(response)
+    }
+
+    /// Serves a request to its end, without encoding the answer.
+    pub fn respond(&mut self, head: &Head, body: &[u8]) -> Response {
+        let mut going = self.begin(head, body);
+        loop {
+            match self.advance(going, None) {
+                Ok(response) => return response,
+                Err(further) => going = further,
+            }
+        }
+    }
+
+    /// Begins a request. Others may be served before it goes on: that is how they race.
+    pub fn begin(&mut self, head: &Head, body: &[u8]) -> Going {
+        let ambient = self.ambient();
+        Going {
+            next: lifecycle::begin(head, &self.config, &ambient).next.into(),
+            body: body.to_vec(),
+        }
+    }
+
+    /// Takes a request one effect further, which may fail.
+    ///
+    /// # Errors
+    /// The request, when it is not answered yet.
+    pub fn advance(&mut self, going: Going, trouble: Option<Trouble>) -> Result<Response, Going> {
+        let Going { next, body } = going;
+        let (request, effect) = match *next {
+            Next::Done(response) => return Ok(response),
+            Next::Wait(request, effect) => (request, effect),
+        };
+        let event = match trouble {
+            None => self.perform(effect, &body),
+            Some(Trouble::Deadline) => Event::Deadline,
+            Some(Trouble::Unreachable) => Event::Unavailable("the store is away".into()),
+            Some(Trouble::AnswerLost) => {
+                self.perform(effect, &body);
+                Event::Unavailable("the answer is lost".into())
+            }
+        };
+        let ambient = self.ambient();
+        match request.resume(event, &self.config, &ambient).next {
+            Next::Done(response) => Ok(response),
+            next => Err(Going {
+                next: next.into(),
+                body,
+            }),
+        }
+    }
+
+    /// Encodes a response, as [`InMemory::send`] does.
+    pub fn answer(&self, response: Response) -> Answer {
         let Response {
             code,
             headers,
@@ -90,22 +152,6 @@ impl InMemory {
             headers,
             content_type,
             bytes,
-        }
-    }
-
-    /// Serves a request to its end, without encoding the answer.
-    pub fn respond(&mut self, head: &Head, body: &[u8]) -> Response {
-        let ambient = self.ambient();
-        let mut step = lifecycle::begin(head, &self.config, &ambient);
-        loop {
-            match step.next {
-                Next::Done(response) => return response,
-                Next::Wait(request, effect) => {
-                    let event = self.perform(effect, body);
-                    let ambient = self.ambient();
-                    step = request.resume(event, &self.config, &ambient);
-                }
-            }
         }
     }
 
@@ -124,6 +170,24 @@ impl InMemory {
             .watcher
             .poll(&self.cache, usize::MAX)
             .unwrap_or_default()
+    }
+
+    /// At most so many of the events that a watch has to tell now, as they are written.
+    ///
+    /// # Errors
+    /// When the watch is over.
+    pub fn lines(&self, watch: &mut Watch, most: usize) -> Result<Vec<Vec<u8>>, WatcherEnded> {
+        let ambient = self.still();
+        let events = watch.watcher.poll(&self.cache, most)?;
+        let lines = events.iter().map(|event| watch.encode(event, &ambient));
+        Ok(lines.collect())
+    }
+
+    /// The bookmark that a watch gets when its time for one has come, as it is written.
+    #[must_use]
+    pub fn bookmark(&self, watch: &mut Watch) -> Option<Vec<u8>> {
+        let bookmark = watch.watcher.bookmark()?;
+        Some(watch.encode(&bookmark, &self.still()))
     }
 
     /// Forgets the store's history below `revision`.
@@ -173,39 +237,57 @@ impl InMemory {
         }
     }
 
+    /// The clock alone: for what makes no names.
+    fn still(&self) -> Ambient {
+        Ambient {
+            now: self.now,
+            ..Ambient::default()
+        }
+    }
+
     fn encode(&self, body: Body) -> (String, Vec<u8>) {
-        let json = || "application/json".to_string();
         match body {
             Body::Bytes {
                 content_type,
                 bytes,
-            }
-            | Body::Document {
+            } => (content_type, bytes.bytes().to_vec()),
+            Body::Document {
+                encoding: Encoding::Json,
                 content_type,
                 bytes,
-                ..
             } => (content_type, bytes.bytes().to_vec()),
-            Body::Object(_, object) => {
+            Body::Document { bytes, .. } => encoded(Encoding::Yaml, bytes.bytes().to_vec()),
+            Body::Object(encoding, object) => {
                 let mut bytes = Vec::new();
                 object.write(&mut bytes);
-                (json(), bytes)
+                encoded(encoding, bytes)
             }
-            Body::List(_, list) => (json(), list.encode()),
+            Body::List(encoding, list) => encoded(encoding, list.encode()),
             Body::Watch(mut watch) => {
-                let ambient = Ambient {
-                    now: self.now,
-                    ..Ambient::default()
-                };
-                let events = self.poll(&mut watch);
-                let lines = events.iter().map(|event| watch.encode(event, &ambient));
-                (json(), lines.collect::<Vec<_>>().concat())
+                let lines = self.lines(&mut watch, usize::MAX).unwrap_or_default();
+                (JSON.into(), lines.concat())
             }
             Body::OpenApi(name) => {
                 let document = name.document(&self.config.types, &self.config.resources);
-                (json(), document.to_string().into_bytes())
+                (JSON.into(), document.to_string().into_bytes())
             }
             Body::Metrics => ("text/plain".into(), Vec::new()),
         }
+    }
+}
+
+/// A request between two effects.
+pub struct Going {
+    next: Box<Next>,
+    body: Vec<u8>,
+}
+
+const JSON: &str = "application/json";
+
+fn encoded(encoding: Encoding, json: Vec<u8>) -> (String, Vec<u8>) {
+    match encoding {
+        Encoding::Json => (JSON.into(), json),
+        Encoding::Yaml => ("application/yaml".into(), server::yaml::from_json(&json)),
     }
 }
 

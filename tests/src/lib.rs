@@ -1,6 +1,9 @@
 //! Strategies and fixtures for tests of the API server, for users too.
 
+pub mod client;
 pub mod etcd_reference;
+pub mod flaky;
 pub mod in_memory;
 pub mod live;
+pub mod reflector;
 pub mod strategies;

@@ -5,5 +5,5 @@ mod read;
 mod scalar;
 mod write;
 
-pub(crate) use read::to_json;
-pub(crate) use write::from_json;
+pub use read::to_json;
+pub use write::from_json;

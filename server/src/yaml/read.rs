@@ -10,7 +10,7 @@ use std::{borrow::Cow, collections::BTreeMap, rc::Rc};
 ///
 /// # Errors
 /// The text is not YAML, cannot be JSON, or is built to grow when it is written out; for people.
-pub(crate) fn to_json(text: &[u8]) -> Result<Vec<u8>, String> {
+pub fn to_json(text: &[u8]) -> Result<Vec<u8>, String> {
     let text = std::str::from_utf8(text).map_err(|_| "yaml: invalid UTF-8".to_owned())?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let document = Reader::default().read(text)?;

@@ -4,7 +4,7 @@ use super::scalar::{Scalar, is_base_60, resolve};
 use serde_json::Value;
 
 /// Turns JSON into YAML, keys sorted. What is not JSON is handed back as it is.
-pub(crate) fn from_json(json: &[u8]) -> Vec<u8> {
+pub fn from_json(json: &[u8]) -> Vec<u8> {
     let Ok(value) = serde_json::from_slice::<Value>(json) else {
         return json.to_vec();
     };

@@ -1,6 +1,6 @@
 //! Random faults: of a connection, and of the store behind a driver.
 
-use proptest::{collection::vec, option::weighted, prelude::*};
+use proptest::{collection::vec, option::weighted, prelude::*, sample::Index};
 
 /// What one connection has to go through.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,8 +67,6 @@ pub enum Trouble {
     AnswerLost,
     /// The request's time is over before it is tried.
     Deadline,
-    /// Another client's write is done first.
-    Overtaken,
 }
 
 /// What happens to the effects of a request, in their order; nothing to those after the last.
@@ -77,7 +75,65 @@ pub fn troubles(most: usize) -> BoxedStrategy<Vec<Option<Trouble>>> {
         Just(Trouble::Unreachable),
         Just(Trouble::AnswerLost),
         Just(Trouble::Deadline),
-        Just(Trouble::Overtaken),
     ];
     vec(weighted(0.3, trouble), 0..=most).boxed()
+}
+
+/// What happens to bytes on a disk or on their way.
+#[derive(Clone, Debug)]
+pub enum Corruption {
+    /// They end early.
+    Cut(Index),
+    /// One bit is another.
+    Flip(Index, u8),
+    /// One byte is another.
+    Replace(Index, u8),
+    /// There are some more.
+    Insert(Index, Vec<u8>),
+    /// A part is there twice.
+    Repeat(Index, Index),
+    /// A part is missing.
+    Lose(Index, Index),
+}
+
+/// What happens to bytes.
+pub fn corruption() -> BoxedStrategy<Corruption> {
+    let place = any::<Index>;
+    prop_oneof![
+        place().prop_map(Corruption::Cut),
+        (place(), 0_u8..8).prop_map(|(at, bit)| Corruption::Flip(at, bit)),
+        (place(), any::<u8>()).prop_map(|(at, byte)| Corruption::Replace(at, byte)),
+        (place(), vec(any::<u8>(), 1..20)).prop_map(|(at, more)| Corruption::Insert(at, more)),
+        (place(), place()).prop_map(|(from, to)| Corruption::Repeat(from, to)),
+        (place(), place()).prop_map(|(from, to)| Corruption::Lose(from, to)),
+    ]
+    .boxed()
+}
+
+impl Corruption {
+    /// Does it.
+    pub fn apply(&self, bytes: &mut Vec<u8>) {
+        let end = bytes.len() + 1;
+        let part = |from: &Index, to: &Index| {
+            let (from, to) = (from.index(end), to.index(end));
+            from.min(to)..from.max(to)
+        };
+        match self {
+            Corruption::Cut(at) => bytes.truncate(at.index(end)),
+            Corruption::Flip(..) | Corruption::Replace(..) if bytes.is_empty() => {}
+            Corruption::Flip(at, bit) => *at.get_mut(bytes) ^= 1 << (bit % 8),
+            Corruption::Replace(at, byte) => *at.get_mut(bytes) = *byte,
+            Corruption::Insert(at, more) => {
+                let at = at.index(end);
+                bytes.splice(at..at, more.iter().copied());
+            }
+            Corruption::Repeat(from, to) => {
+                let part = bytes[part(from, to)].to_vec();
+                bytes.splice(to.index(end)..to.index(end), part);
+            }
+            Corruption::Lose(from, to) => {
+                bytes.drain(part(from, to));
+            }
+        }
+    }
 }

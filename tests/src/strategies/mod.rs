@@ -19,3 +19,13 @@ pub fn config() -> Config {
         ..Config::default()
     }
 }
+
+/// The same for slower properties: so many cases, unless `PROPTEST_CASES` says otherwise.
+#[must_use]
+pub fn config_of(cases: u32) -> Config {
+    let config = config();
+    match std::env::var_os("PROPTEST_CASES") {
+        Some(_) => config,
+        None => Config { cases, ..config },
+    }
+}
