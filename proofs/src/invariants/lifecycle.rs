@@ -35,11 +35,11 @@ pub fn a_refused_request_leaves_no_trace(record: &Record) -> bool {
 }
 
 /// L3. A write is answered with success exactly when its transaction has committed, and shows what
-/// was committed; or when nothing had to change.
+/// was committed; or when nothing had to change. Only 5xx says that it is not known.
 #[must_use]
 pub fn a_write_succeeds_exactly_when_it_is_committed(
     record: &Record,
-    journal: &Journal<'_>,
+    journal: Journal<'_>,
 ) -> bool {
     let form = record.form();
     let Some(answer) = &record.answer else {
@@ -49,7 +49,7 @@ pub fn a_write_succeeds_exactly_when_it_is_committed(
         return true;
     }
     if answer.code >= 300 {
-        return record.commits.is_empty();
+        return answer.code >= 500 || record.commits.is_empty();
     }
     if record.commits.is_empty() {
         return nothing_had_to_change(record, answer, journal);
@@ -60,7 +60,7 @@ pub fn a_write_succeeds_exactly_when_it_is_committed(
 /// L4. However often it retries, a request changes one object once (each object of a collection,
 /// when it deletes one).
 #[must_use]
-pub fn a_request_commits_at_most_once(record: &Record, journal: &Journal<'_>) -> bool {
+pub fn a_request_commits_at_most_once(record: &Record, journal: Journal<'_>) -> bool {
     let changes: Vec<Key> = own(record, journal).map(|change| change.key).collect();
     let many = matches!(record.form().wish, Wish::DeleteAll);
     let again = |(number, key): (usize, &Key)| changes[..number].contains(key);
@@ -101,7 +101,7 @@ pub fn the_user_who_asked_is_the_one_who_is_audited(record: &Record, client: &st
 /// E5. A read shows what was current while it was served: the newest state, never an older one
 /// than when it began. Every answer that there is no object is such a read.
 #[must_use]
-pub fn a_read_shows_what_is_current(record: &Record, journal: &Journal<'_>) -> bool {
+pub fn a_read_shows_what_is_current(record: &Record, journal: Journal<'_>) -> bool {
     let Some(answer) = &record.answer else {
         return true;
     };
@@ -113,7 +113,9 @@ pub fn a_read_shows_what_is_current(record: &Record, journal: &Journal<'_>) -> b
             shown.any(|it| it.frozen == *object.frozen())
         }
         (Shown::List(revision, objects), _) => {
-            let told = objects.iter().map(|it| (it.revision(), it.frozen().clone()));
+            let told = objects
+                .iter()
+                .map(|it| (it.revision(), it.frozen().clone()));
             let there = everything(journal, *revision);
             (record.began..=answer.at).contains(revision) && told.eq(there)
         }
@@ -127,27 +129,33 @@ pub fn a_read_shows_what_is_current(record: &Record, journal: &Journal<'_>) -> b
 /// The events that this request has made.
 pub(super) fn own<'a>(
     record: &'a Record,
-    journal: &'a Journal<'a>,
+    journal: Journal<'a>,
 ) -> impl Iterator<Item = Change> + 'a {
-    record.commits.iter().flat_map(|revision| journal.at(*revision))
+    record
+        .commits
+        .iter()
+        .flat_map(move |revision| journal.at(*revision))
 }
 
 /// The states of the request's object while it was served.
 pub(super) fn moments(
     record: &Record,
     answer: &Answer,
-    journal: &Journal<'_>,
+    journal: Journal<'_>,
 ) -> Vec<Option<Version>> {
     journal.moments(&record.form().key(), record.began, answer.at)
 }
 
 /// What the store had at a revision, in the order of the keys.
 fn everything(
-    journal: &Journal<'_>,
+    journal: Journal<'_>,
     revision: Revision,
 ) -> impl Iterator<Item = (Revision, Frozen)> {
     let mut there = BTreeMap::new();
-    for change in journal.changes().filter(|change| change.revision <= revision) {
+    for change in journal
+        .changes()
+        .filter(|change| change.revision <= revision)
+    {
         match change.after {
             Some(version) => there.insert(change.key, (version.revision, version.frozen)),
             None => there.remove(&change.key),
@@ -169,7 +177,7 @@ fn shows(answer: &Answer, change: &Change) -> bool {
 }
 
 /// What was asked for was so already while the request was served.
-fn nothing_had_to_change(record: &Record, answer: &Answer, journal: &Journal<'_>) -> bool {
+fn nothing_had_to_change(record: &Record, answer: &Answer, journal: Journal<'_>) -> bool {
     match (record.form().wish, &answer.shown) {
         (Wish::Change(change), Shown::Object(object)) => {
             let moments = moments(record, answer, journal).into_iter().flatten();
@@ -185,8 +193,14 @@ fn nothing_had_to_change(record: &Record, answer: &Answer, journal: &Journal<'_>
             .iter()
             .any(|it| it.as_ref().is_some_and(Version::terminating)),
         (Wish::DeleteAll, Shown::List(_, objects)) => objects.iter().all(|object| {
-            let moments = journal.moments(&Key::from(format!("{CONFIGMAPS}{}", object.meta().name).as_str()), record.began, answer.at);
-            moments.iter().any(|it| it.as_ref().is_none_or(Version::terminating))
+            let moments = journal.moments(
+                &Key::from(format!("{CONFIGMAPS}{}", object.meta().name).as_str()),
+                record.began,
+                answer.at,
+            );
+            moments
+                .iter()
+                .any(|it| it.as_ref().is_none_or(Version::terminating))
         }),
         _ => false,
     }
@@ -196,13 +210,16 @@ fn nothing_had_to_change(record: &Record, answer: &Answer, journal: &Journal<'_>
 fn removals(
     record: &Record,
     answer: &Answer,
-    journal: &Journal<'_>,
+    journal: Journal<'_>,
 ) -> impl Iterator<Item = Version> {
     let (key, served) = (record.form().key(), record.began.next()..=answer.at);
     let removed = journal.changes().filter(move |change| {
         change.key == key && change.after.is_none() && served.contains(&change.revision)
     });
-    removed.filter_map(|change| change.before).collect::<Vec<_>>().into_iter()
+    removed
+        .filter_map(|change| change.before)
+        .collect::<Vec<_>>()
+        .into_iter()
 }
 
 /// The document with that change.

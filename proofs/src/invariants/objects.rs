@@ -12,7 +12,7 @@ use serde_json::Value;
 /// O1. What a request commits is what it asked for, made of the version just before: everything
 /// that others have written stays.
 #[must_use]
-pub fn no_update_is_lost(record: &Record, journal: &Journal<'_>) -> bool {
+pub fn no_update_is_lost(record: &Record, journal: Journal<'_>) -> bool {
     let wish = record.form().wish;
     own(record, journal).all(|change| {
         let Some(before) = &change.before else {
@@ -40,7 +40,7 @@ pub fn no_update_is_lost(record: &Record, journal: &Journal<'_>) -> bool {
 #[must_use]
 pub fn a_conflict_is_answered_exactly_when_the_object_has_changed(
     record: &Record,
-    journal: &Journal<'_>,
+    journal: Journal<'_>,
 ) -> bool {
     let form = record.form();
     let Some(answer) = record.answer.as_ref().filter(|_| form.refused.is_none()) else {
@@ -57,7 +57,10 @@ pub fn a_conflict_is_answered_exactly_when_the_object_has_changed(
         (Wish::Create, _) => {
             let always_taken = moments.iter().all(Option::is_some);
             let ever_taken = moments.iter().any(Option::is_some);
-            if conflict { ever_taken } else { !always_taken }
+            match answer.code {
+                409 => ever_taken,
+                code => code >= 500 || !always_taken,
+            }
         }
         // That of a delete's preconditions is O6.
         (Wish::Delete, version) if form.uid.is_some() || version.is_some() => true,
@@ -68,11 +71,12 @@ pub fn a_conflict_is_answered_exactly_when_the_object_has_changed(
 /// O3. No two objects have had the same uid, and an object keeps the one that it has: a name that
 /// is created again gets a new one.
 #[must_use]
-pub fn a_uid_is_never_used_twice(journal: &Journal<'_>) -> bool {
+pub fn a_uid_is_never_used_twice(journal: Journal<'_>) -> bool {
     let mut seen: Vec<(Revision, String)> = Vec::new();
     for version in journal.changes().filter_map(|change| change.after) {
         let uid = version.text("uid").to_owned();
-        let same = |(created, of): &(Revision, String)| (*created == version.created) == (*of == uid);
+        let same =
+            |(created, of): &(Revision, String)| (*created == version.created) == (*of == uid);
         if uid.is_empty() || !seen.iter().all(same) {
             return false;
         }
@@ -84,7 +88,7 @@ pub fn a_uid_is_never_used_twice(journal: &Journal<'_>) -> bool {
 /// O4. Generation begins at 1 and grows by exactly one with each change of the spec and with the
 /// mark for deletion; through `/status` the spec doesn't change, and only through it the status.
 #[must_use]
-pub fn generation_grows_exactly_with_the_spec(record: &Record, journal: &Journal<'_>) -> bool {
+pub fn generation_grows_exactly_with_the_spec(record: &Record, journal: Journal<'_>) -> bool {
     let form = record.form();
     own(record, journal).all(|change| {
         let Some(after) = &change.after else {
@@ -108,7 +112,7 @@ pub fn generation_grows_exactly_with_the_spec(record: &Record, journal: &Journal
 #[must_use]
 pub fn what_is_terminating_ends_and_what_has_finalizers_stays(
     record: &Record,
-    journal: &Journal<'_>,
+    journal: Journal<'_>,
 ) -> bool {
     let wish = record.form().wish;
     own(record, journal).all(|change| {
@@ -131,14 +135,16 @@ pub fn what_is_terminating_ends_and_what_has_finalizers_stays(
 /// O6. What a delete's preconditions name is what it has deleted; and they are answered with a
 /// conflict exactly when the object is another.
 #[must_use]
-pub fn delete_preconditions_hold_at_the_commit(record: &Record, journal: &Journal<'_>) -> bool {
+pub fn delete_preconditions_hold_at_the_commit(record: &Record, journal: Journal<'_>) -> bool {
     let form = record.form();
     if !matches!(form.wish, Wish::Delete) || form.uid.is_none() && form.version.is_none() {
         return true;
     }
     let fits = |it: &Version| {
         form.uid.is_none_or(|uid| it.text("uid") == uid)
-            && form.version.is_none_or(|version| it.revision == Revision(version))
+            && form
+                .version
+                .is_none_or(|version| it.revision == Revision(version))
     };
     let Some(answer) = &record.answer else {
         return built_on(record, journal, fits);
@@ -148,19 +154,20 @@ pub fn delete_preconditions_hold_at_the_commit(record: &Record, journal: &Journa
 }
 
 /// Everything that the request committed was made of such a version.
-fn built_on(record: &Record, journal: &Journal<'_>, fits: impl Fn(&Version) -> bool) -> bool {
+fn built_on(record: &Record, journal: Journal<'_>, fits: impl Fn(&Version) -> bool) -> bool {
     own(record, journal).all(|change| change.before.as_ref().is_some_and(&fits))
 }
 
-/// The code says what became of an object that has to be as `fits` says, which it never becomes
-/// again: a conflict when it was there and another, never while it was the right one all the time,
-/// and no success unless it was.
+/// The code says how the object was that has to be as `fits` says: a conflict only when it was
+/// there and another, and always when it was so all the time; success only when it was as it has
+/// to be.
 fn is_told(code: u16, moments: &[Option<Version>], fits: impl Fn(&Version) -> bool) -> bool {
     let right = |it: &Option<Version>| it.as_ref().is_some_and(&fits);
     let another = |it: &Option<Version>| it.as_ref().is_some_and(|it| !fits(it));
     match code {
         409 => moments.iter().any(another),
         200..300 => moments.iter().any(right),
+        500.. => true,
         _ => !moments.iter().all(another),
     }
 }

@@ -5,6 +5,7 @@
 //! not empty talk, and the seeded faults that the invariant is seen to catch.
 
 pub mod lease;
+pub mod requests;
 pub mod store;
 pub mod watch_cache;
 
@@ -50,6 +51,9 @@ pub struct Fault {
 pub fn all() -> Vec<World> {
     vec![store::world(), lease::world(), watch_cache::world()]
     vec![store::world(), watch_cache::world()]
+    let mut worlds = vec![store::world(), watch_cache::world()];
+    worlds.extend(requests::worlds());
+    worlds
 }
 
 impl World {

@@ -33,7 +33,7 @@ pub enum Fault {
     AuditsAnswersAlone,
     /// Audit events name whoever is the administrator.
     AuditsTheAdministrator,
-    /// Transactions lose their compares: the last writer wins.
+    /// What is written is not compared with what it was made of: the last writer wins.
     LastWriterWins,
     /// Objects are compared by how often they were written, which begins anew when they are
     /// created again.
@@ -75,7 +75,11 @@ impl Driver {
             OWN => TOKENS[client],
             other => other,
         };
-        let query = if self.has(Fault::LosesDryRun) { "" } else { form.query };
+        let query = if self.has(Fault::LosesDryRun) {
+            ""
+        } else {
+            form.query
+        };
         let mut path = form.path.to_owned();
         if self.has(Fault::TakesStatusForTheObject) {
             path = path.replace("/status", "");
@@ -97,7 +101,11 @@ impl Driver {
     #[must_use]
     pub fn ambient(self, client: usize, number: usize) -> Ambient {
         let drawn = (number * TOKENS.len() + client + 1) as u128;
-        let drawn = if self.has(Fault::DrawsTheSameNumber) { 1 } else { drawn };
+        let drawn = if self.has(Fault::DrawsTheSameNumber) {
+            1
+        } else {
+            drawn
+        };
         Ambient {
             now: Time(1_767_225_600_000_000),
             seed: drawn * SUFFIXES,
@@ -127,13 +135,10 @@ impl Driver {
     }
 
     fn commit(self, txn: &Txn, store: &mut Store) -> Result<TxnResponse, model::etcd::Error> {
-        let removes = |operation: &Operation| matches!(operation, Operation::DeleteRange(_));
         let unguarded = Txn::always(txn.success.clone());
         match self.fault {
-            Some(Fault::LastWriterWins) => store.txn(&unguarded),
-            Some(Fault::RemovesWithoutLooking) if txn.success.iter().any(removes) => {
-                store.txn(&unguarded)
-            }
+            Some(Fault::LastWriterWins) if changes(txn) => store.txn(&unguarded),
+            Some(Fault::RemovesWithoutLooking) if removes(txn) => store.txn(&unguarded),
             Some(Fault::CommitsTwice) => {
                 let answer = store.txn(txn)?;
                 store.txn(&unguarded)?;
@@ -160,8 +165,7 @@ impl Driver {
     pub fn audit(self, events: &[audit::Event]) -> Vec<(audit::Stage, String, Option<u16>)> {
         let mut log = Vec::new();
         for event in events {
-            if self.has(Fault::AuditsAnswersAlone) && event.stage == audit::Stage::RequestReceived
-            {
+            if self.has(Fault::AuditsAnswersAlone) && event.stage == audit::Stage::RequestReceived {
                 continue;
             }
             let mut user = event.context.user.name.clone();
@@ -172,6 +176,17 @@ impl Driver {
         }
         log
     }
+}
+
+/// It changes an object that is there.
+fn changes(txn: &Txn) -> bool {
+    let present = |it: &Compare| matches!(it.target, Target::ModRevision(_));
+    !removes(txn) && txn.compare.iter().any(present)
+}
+
+fn removes(txn: &Txn) -> bool {
+    let removes = |it: &Operation| matches!(it, Operation::DeleteRange(_));
+    txn.success.iter().any(removes)
 }
 
 /// A cache that doesn't lag; caches that do are the subject of another world.

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// The reachable states.
-const UNIQUE: usize = 0;
+const UNIQUE: usize = 133_051;
 
 /// What each client sends.
 const EVERY: &[Request] = &[
@@ -53,12 +53,12 @@ pub(super) fn world() -> World {
                 faults: vec![
                     Seeded {
                         name: "status-is-the-object",
-                        steps: 0,
+                        steps: 2,
                         run: || caught(Fault::TakesStatusForTheObject, O4),
                     },
                     Seeded {
                         name: "status-from-before",
-                        steps: 0,
+                        steps: 4,
                         run: || caught(Fault::LastWriterWins, O4),
                     },
                 ],
@@ -69,7 +69,7 @@ pub(super) fn world() -> World {
                 premise: SPEC_AND_STATUS,
                 faults: vec![Seeded {
                     name: "spec-from-before",
-                    steps: 0,
+                    steps: 4,
                     run: || caught(Fault::LastWriterWins, O1),
                 }],
             },

@@ -9,9 +9,10 @@ use model::{
     wire::{Body, Response},
 };
 use serde_json::Value;
+use std::fmt;
 
 /// A client and its last request.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Default, PartialEq, Eq, Hash)]
 pub struct Client {
     /// The request that waits for the store, and for what.
     pub waiting: Option<(InFlight, Effect)>,
@@ -64,10 +65,21 @@ pub enum Shown {
     Document(Frozen),
 }
 
+impl fmt::Debug for Client {
+    /// For stories: what it waits for, without everything that the request machine knows.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let effect = self.waiting.as_ref().map(|(_, effect)| effect);
+        let mut told = f.debug_struct("Client");
+        told.field("record", &self.record)
+            .field("waits_for", &effect)
+            .finish()
+    }
+}
+
 impl Record {
     /// The request's form.
     #[must_use]
-    pub fn form(&self) -> Form {
+    pub fn form(&self) -> &'static Form {
         self.request.form()
     }
 
@@ -90,13 +102,14 @@ impl Answer {
     pub fn new(response: &Response, at: Revision) -> Answer {
         let shown = match &response.body {
             Body::Object(_, object) => Shown::Object(object.clone()),
-            Body::List(_, list) => {
-                Shown::List(version(&list.metadata, "/resourceVersion"), list.items.clone())
-            }
+            Body::List(_, list) => Shown::List(
+                version(&list.metadata, "/resourceVersion"),
+                list.items.clone(),
+            ),
             Body::Document { bytes, .. } | Body::Bytes { bytes, .. } => {
                 Shown::Document(bytes.clone())
             }
-            Body::Watch(_) | Body::Metrics => Shown::Document(Frozen::default()),
+            Body::Watch(_) | Body::Metrics | Body::OpenApi(_) => Shown::Document(Frozen::default()),
         };
         Answer {
             code: response.code,

@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// The reachable states.
-const UNIQUE: usize = 0;
+const UNIQUE: usize = 362_440;
 
 /// Every request: what each client sends first.
 const EVERY: &[Request] = &[
@@ -42,16 +42,15 @@ const EVERY: &[Request] = &[
     Request::Delete,
     Request::DeleteUid,
     Request::DeleteVersion,
+    Request::DeleteNext,
     Request::DeleteDryRun,
     Request::DeleteCollection,
 ];
 
-/// What one of the clients may send after that.
+/// What each may send after that.
 const MORE: &[Request] = &[
     Request::Create,
-    Request::Get,
     Request::Update,
-    Request::PatchMerge,
     Request::Hold,
     Request::Delete,
 ];
@@ -63,7 +62,7 @@ const PLAN: Plan = Plan {
         &[Request::CreateHeld],
         &[Request::CreateHeld, Request::Delete],
     ],
-    sends: [&[EVERY], &[EVERY, MORE]],
+    sends: [&[EVERY, MORE], &[EVERY, MORE]],
     properties: || [properties::always(), properties::sometimes()].concat(),
 };
 
@@ -94,20 +93,32 @@ pub(super) fn world() -> World {
         premise,
         faults,
     };
-    let everyone = seeded!("everyone-is-administrator", 0, TakesEveryoneForTheAdministrator, L1);
-    let lost = seeded!("commit-reported-as-lost", 0, ReportsACommitAsLost, L2);
-    let unwritten = seeded!("acknowledged-and-not-written", 0, AcknowledgesWithoutCommitting, L3);
-    let twice = seeded!("sent-again-after-a-timeout", 0, CommitsTwice, L4);
-    let wet = seeded!("dry-run-is-lost", 0, LosesDryRun, L5);
-    let unaudited = seeded!("audits-answers-alone", 0, AuditsAnswersAlone, L6);
-    let misaudited = seeded!("audits-the-administrator", 0, AuditsTheAdministrator, L7);
-    let past = seeded!("k8s#82130", 0, ReadsThePast, E5);
-    let last = seeded!("last-writer-wins", 0, LastWriterWins, O1);
-    let counted = seeded!("compares-by-count", 0, ComparesByCount, O1);
-    let unchecked = seeded!("update-without-compare", 0, LastWriterWins, O2);
-    let same = seeded!("same-random-number", 0, DrawsTheSameNumber, O3);
-    let removed = seeded!("k8s#77988", 0, RemovesWithoutLooking, O5);
-    let other = seeded!("delete-without-compare", 0, LastWriterWins, O6);
+    let everyone = seeded!(
+        "everyone-is-administrator",
+        1,
+        TakesEveryoneForTheAdministrator,
+        L1
+    );
+    let lost = seeded!("commit-reported-as-lost", 2, ReportsACommitAsLost, L2);
+    let unwritten = seeded!(
+        "acknowledged-and-not-written",
+        2,
+        AcknowledgesWithoutCommitting,
+        L3
+    );
+    let twice = seeded!("sent-again-after-a-timeout", 2, CommitsTwice, L4);
+    let wet = seeded!("dry-run-is-lost", 2, LosesDryRun, L5);
+    let unaudited = seeded!("audits-answers-alone", 1, AuditsAnswersAlone, L6);
+    let misaudited = seeded!("audits-the-administrator", 1, AuditsTheAdministrator, L7);
+    let past = seeded!("reads-the-past", 1, ReadsThePast, E5);
+    let stale = seeded!("k8s#82130", 1, ReadsThePast, O6);
+    let last = seeded!("last-writer-wins", 4, LastWriterWins, O1);
+    let counted = seeded!("compares-by-count", 6, ComparesByCount, O1);
+    let unchecked = seeded!("update-without-compare", 4, LastWriterWins, O2);
+    let same = seeded!("same-random-number", 4, DrawsTheSameNumber, O3);
+    let forgets = seeded!("forgets-the-deletion", 4, LastWriterWins, O5);
+    let removed = seeded!("k8s#77988", 4, RemovesWithoutLooking, O5);
+    let other = seeded!("remove-without-compare", 4, RemovesWithoutLooking, O6);
     World {
         name: "requests",
         run,
@@ -123,8 +134,8 @@ pub(super) fn world() -> World {
             obligation("O1", O1, MERGED, vec![last, counted]),
             obligation("O2", O2, CONFLICT, vec![unchecked]),
             obligation("O3", O3, ANEW, vec![same]),
-            obligation("O5", O5, HELD, vec![removed]),
-            obligation("O6", O6, BROKEN, vec![other]),
+            obligation("O5", O5, HELD, vec![removed, forgets]),
+            obligation("O6", O6, BROKEN, vec![other, stale]),
         ],
     }
 }

@@ -20,7 +20,9 @@ impl Documents {
     pub fn parse(&self, bytes: &Frozen) -> Arc<Value> {
         let mut parsed = self.0.borrow_mut();
         let parse = || serde_json::from_slice(bytes.bytes()).unwrap_or_default();
-        let document = parsed.entry(bytes.digest()).or_insert_with(|| Arc::new(parse()));
+        let document = parsed
+            .entry(bytes.digest())
+            .or_insert_with(|| Arc::new(parse()));
         document.clone()
     }
 }
@@ -64,7 +66,9 @@ impl Version {
     /// A text of its metadata; empty when it is not there.
     #[must_use]
     pub fn text(&self, member: &str) -> &str {
-        self.document["metadata"][member].as_str().unwrap_or_default()
+        self.document["metadata"][member]
+            .as_str()
+            .unwrap_or_default()
     }
 
     /// It has been marked for deletion.
@@ -87,21 +91,21 @@ pub fn finalizers(document: &Value) -> &[Value] {
     list.map_or(&[], Vec::as_slice)
 }
 
-impl Journal<'_> {
+impl<'a> Journal<'a> {
     /// Every event of every object, in order.
-    pub fn changes(&self) -> impl Iterator<Item = Change> {
+    pub fn changes(self) -> impl Iterator<Item = Change> + use<'a> {
         self.after(Revision(0))
     }
 
     /// The events of one revision.
-    pub fn at(&self, revision: Revision) -> impl Iterator<Item = Change> {
+    pub fn at(self, revision: Revision) -> impl Iterator<Item = Change> + use<'a> {
         self.after(Revision(revision.0 - 1))
             .take_while(move |change| change.revision == revision)
     }
 
     /// The states of `key` while the store went from one revision to another, both included.
     #[must_use]
-    pub fn moments(&self, key: &Key, from: Revision, to: Revision) -> Vec<Option<Version>> {
+    pub fn moments(self, key: &Key, from: Revision, to: Revision) -> Vec<Option<Version>> {
         let mut now = None;
         let mut moments = Vec::new();
         for change in self.changes().filter(|change| change.key == *key) {
@@ -117,9 +121,9 @@ impl Journal<'_> {
         moments
     }
 
-    fn after(&self, revision: Revision) -> impl Iterator<Item = Change> {
+    fn after(self, revision: Revision) -> impl Iterator<Item = Change> + use<'a> {
         let events = self.store.events(revision).into_iter().flatten();
-        events.flat_map(|(revision, events)| {
+        events.flat_map(move |(revision, events)| {
             let objects = events.iter().filter(|event| is_object(&event.kv.key));
             objects.map(move |event| Change {
                 revision,
@@ -130,7 +134,7 @@ impl Journal<'_> {
         })
     }
 
-    fn version(&self, kv: &KeyValue) -> Version {
+    fn version(self, kv: &KeyValue) -> Version {
         Version {
             revision: kv.mod_revision,
             created: kv.create_revision,

@@ -3,6 +3,7 @@
 
 use model::etcd::Key;
 use serde_json::{Value, json};
+use std::sync::OnceLock;
 
 /// A request about the ConfigMap `a` or the PodDisruptionBudget `a` in the namespace `d`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -53,6 +54,8 @@ pub enum Request {
     DeleteUid,
     /// DELETE with the resourceVersion [`FIRST`].
     DeleteVersion,
+    /// DELETE with the resourceVersion after [`FIRST`].
+    DeleteNext,
     /// DELETE, dry run.
     DeleteDryRun,
     /// DELETE of the collection.
@@ -149,9 +152,16 @@ const HELD: &str = "example.com/held";
 const KEPT: &str = "example.com/kept";
 
 impl Request {
-    /// How it goes over the wire.
+    /// How it goes over the wire. Each is written down once: the invariants ask for it all the
+    /// time.
     #[must_use]
-    pub fn form(self) -> Form {
+    pub fn form(self) -> &'static Form {
+        static FORMS: [OnceLock<Form>; Request::DeleteForeground as usize + 1] =
+            [const { OnceLock::new() }; Request::DeleteForeground as usize + 1];
+        FORMS[self as usize].get_or_init(|| self.written())
+    }
+
+    fn written(self) -> Form {
         match self {
             Request::Get => form("GET", ONE, Wish::Look),
             Request::List => form("GET", ALL, Wish::Look),
@@ -166,9 +176,10 @@ impl Request {
                 query: "dryRun=All",
                 ..create(map("a", json!({"k": "v"})))
             },
-            Request::CreateInvalid => {
-                never(create(map("a", json!({"no key": ""}))), Refused::Later(&[422]))
-            }
+            Request::CreateInvalid => never(
+                create(map("a", json!({"no key": ""}))),
+                Refused::Later(&[422]),
+            ),
             Request::CreateMalformed => Form {
                 body: r#"{"metadata":{"name":"#.into(),
                 ..never(create(Value::Null), Refused::AtOnce(400))
@@ -194,11 +205,15 @@ impl Request {
                     {"op": "test", "path": "/data/k", "value": "v"},
                     {"op": "add", "path": "/data/json", "value": "1"},
                 ]);
-                change("PATCH", ONE, JSON_PATCH, body, |it| it["data"]["json"] = "1".into())
+                change("PATCH", ONE, JSON_PATCH, body, |it| {
+                    it["data"]["json"] = "1".into()
+                })
             }
             Request::PatchMerge => {
                 let body = json!({"data": {"merge": "1"}});
-                change("PATCH", ONE, MERGE, body, |it| it["data"]["merge"] = "1".into())
+                change("PATCH", ONE, MERGE, body, |it| {
+                    it["data"]["merge"] = "1".into()
+                })
             }
             Request::PatchStrategic => {
                 let body = json!({"data": {"strategic": "1"}});
@@ -219,6 +234,7 @@ impl Request {
             Request::Delete
             | Request::DeleteUid
             | Request::DeleteVersion
+            | Request::DeleteNext
             | Request::DeleteDryRun
             | Request::DeleteCollection
             | Request::DeleteForeground => self.delete(),
@@ -259,11 +275,15 @@ impl Request {
                 uid: Some(FIRST_UID),
                 ..plain
             },
-            Request::DeleteVersion => Form {
-                body: json!({"preconditions": {"resourceVersion": FIRST.to_string()}}).to_string(),
-                version: Some(FIRST),
-                ..plain
-            },
+            Request::DeleteVersion | Request::DeleteNext => {
+                let version = FIRST + u64::from(self == Request::DeleteNext);
+                let told = json!({"resourceVersion": version.to_string()});
+                Form {
+                    body: json!({"preconditions": told}).to_string(),
+                    version: Some(version),
+                    ..plain
+                }
+            }
             Request::DeleteDryRun => Form {
                 query: "dryRun=All",
                 ..plain
@@ -295,7 +315,9 @@ impl Request {
                 let body = json!({
                     "spec": {"minAvailable": 5}, "status": {"currentHealthy": 7},
                 });
-                change("PATCH", BUDGET, MERGE, body, |it| it["spec"]["minAvailable"] = 5.into())
+                change("PATCH", BUDGET, MERGE, body, |it| {
+                    it["spec"]["minAvailable"] = 5.into()
+                })
             }
             Request::PatchStatus => {
                 let body = json!({
@@ -347,7 +369,11 @@ impl Form {
     /// Where the object `a` is that it is about.
     #[must_use]
     pub fn key(&self) -> Key {
-        let prefix = if self.path.starts_with(BUDGETS) { BUDGET_KEYS } else { CONFIGMAPS };
+        let prefix = if self.path.starts_with(BUDGETS) {
+            BUDGET_KEYS
+        } else {
+            CONFIGMAPS
+        };
         Key::from(format!("{prefix}a").as_str())
     }
 

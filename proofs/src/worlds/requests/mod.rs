@@ -2,12 +2,13 @@
 //!
 //! What the server's driver does, this world does one effect at a time and in every order: a
 //! request begins (with its body, which nobody shares), and from then on each read and each commit
-//! is a step of its own, between which the other client's may come. The store is at hand and the
-//! cache doesn't lag: the gap between reading and committing is the subject here. Earlier requests
-//! of a client leave what they left in the store; the invariants have been held against them.
+//! is a step of its own, between which the other client's may come. Once, the answer to a commit is
+//! lost, and nobody knows whether it was done. The cache doesn't lag: the gap between reading and
+//! committing is the subject here. Of a client's earlier requests only what they left in the store
+//! is known; the invariants have been held against them.
 
-pub mod client;
 mod budget;
+pub mod client;
 mod configmap;
 pub mod journal;
 pub mod menu;
@@ -17,7 +18,7 @@ use super::World;
 use crate::zoo::requests::{Driver, Fault, TOKENS};
 use client::{Answer, Client, Record};
 use journal::{Documents, Journal};
-use menu::{Form, POOR, Request};
+use menu::{POOR, Request};
 use model::{
     ambient::Ambient,
     config::{AuthorizationMode, Config, User},
@@ -27,6 +28,7 @@ use model::{
     wire::Head,
 };
 use stateright::{Model, Property};
+use std::{cell::RefCell, collections::HashMap};
 
 /// The worlds' entries in [`super::all`].
 #[must_use]
@@ -52,6 +54,8 @@ pub struct Requests {
     driver: Driver,
     config: Config,
     documents: Documents,
+    /// What has come in before: it depends on nothing but client, number and request.
+    received: RefCell<HashMap<(usize, usize, Request), Step>>,
 }
 
 /// Everything there is.
@@ -61,6 +65,8 @@ pub struct State {
     pub store: Store,
     /// The clients.
     pub clients: [Client; 2],
+    /// An answer of the store has been lost; that happens once.
+    pub lost: bool,
 }
 
 /// What can happen.
@@ -71,6 +77,17 @@ pub enum Action {
     Send(usize, Request),
     /// The effect for which this client's request waits is done.
     Serve(usize, &'static str),
+    /// The store does not answer this client's commit, be it that it is done or not.
+    Lose(usize, Done),
+}
+
+/// Whether a commit that is not answered was done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// It was.
+    Yes,
+    /// It wasn't.
+    No,
 }
 
 impl Requests {
@@ -93,6 +110,7 @@ impl Requests {
             driver: Driver { fault },
             config,
             documents: Documents::default(),
+            received: RefCell::default(),
         }
     }
 
@@ -109,7 +127,7 @@ impl Requests {
     fn begin(&self, requests: &[Request]) -> State {
         let driver = Driver { fault: None };
         let mut store = Store::new();
-        let mut namespace = driver.head(&Request::Create.form(), 0);
+        let mut namespace = driver.head(Request::Create.form(), 0);
         namespace.path = "/api/v1/namespaces".into();
         let body = r#"{"metadata":{"name":"d"}}"#;
         let mut run = |head: &Head, body: &str, seed: u128| {
@@ -126,11 +144,12 @@ impl Requests {
         run(&namespace, body, 1);
         for request in requests {
             let form = request.form();
-            run(&driver.head(&form, 0), &form.body, 0);
+            run(&driver.head(form, 0), &form.body, 0);
         }
         State {
             store,
             clients: [Client::default(), Client::default()],
+            lost: false,
         }
     }
 
@@ -146,12 +165,21 @@ impl Requests {
         step
     }
 
+    fn received(&self, client: usize, number: usize, request: Request) -> Step {
+        let mut received = self.received.borrow_mut();
+        let step = received
+            .entry((client, number, request))
+            .or_insert_with(|| {
+                let form = request.form();
+                let head = self.driver.head(form, client);
+                self.receive(&head, &form.body, &self.driver.ambient(client, number))
+            });
+        step.clone()
+    }
+
     fn send(&self, state: &mut State, client: usize, request: Request) {
         let number = state.clients[client].sent();
-        let form: Form = request.form();
-        let head = self.driver.head(&form, client);
-        let ambient = self.driver.ambient(client, number);
-        let step = self.receive(&head, &form.body, &ambient);
+        let step = self.received(client, number, request);
         state.clients[client].record = Some(Record {
             request,
             number,
@@ -164,18 +192,25 @@ impl Requests {
             answer: None,
         });
         self.go_on(state, client, step);
-        self.serve(state, client);
+        self.serve(state, client, |effect, store| {
+            self.driver.perform(effect, store)
+        });
     }
 
-    /// Does what the client's request waits for.
-    fn serve(&self, state: &mut State, client: usize) {
+    /// Does what the client's request waits for, in the way that `perform` does it.
+    fn serve(
+        &self,
+        state: &mut State,
+        client: usize,
+        perform: impl Fn(&Effect, &mut Store) -> Event,
+    ) {
         let slot = &mut state.clients[client];
         let (Some((in_flight, effect)), Some(record)) = (slot.waiting.take(), &mut slot.record)
         else {
             return;
         };
         let before = state.store.revision();
-        let event = self.driver.perform(&effect, &mut state.store);
+        let event = perform(&effect, &mut state.store);
         record.effects += 1;
         record.asked += u8::from(matches!(effect, Effect::Commit(_)));
         let committed = before.0 + 1..=state.store.revision().0;
@@ -205,7 +240,9 @@ impl Requests {
 impl State {
     /// The last request of each client.
     pub fn records(&self) -> impl Iterator<Item = &Record> {
-        self.clients.iter().filter_map(|client| client.record.as_ref())
+        self.clients
+            .iter()
+            .filter_map(|client| client.record.as_ref())
     }
 }
 
@@ -228,7 +265,13 @@ impl Model for Requests {
     fn actions(&self, state: &State, actions: &mut Vec<Action>) {
         for (client, (slot, sends)) in state.clients.iter().zip(self.plan.sends).enumerate() {
             match &slot.waiting {
-                Some((_, effect)) => actions.push(Action::Serve(client, name(effect))),
+                Some((_, effect)) => {
+                    actions.push(Action::Serve(client, name(effect)));
+                    if matches!(effect, Effect::Commit(_)) && !state.lost {
+                        let both = [Done::Yes, Done::No];
+                        actions.extend(both.map(|done| Action::Lose(client, done)));
+                    }
+                }
                 None => {
                     let choices = sends.get(slot.sent()).copied().unwrap_or_default();
                     actions.extend(choices.iter().map(|it| Action::Send(client, *it)));
@@ -241,7 +284,18 @@ impl Model for Requests {
         let mut state = before.clone();
         match action {
             Action::Send(client, request) => self.send(&mut state, client, request),
-            Action::Serve(client, _) => self.serve(&mut state, client),
+            Action::Serve(client, _) => self.serve(&mut state, client, |effect, store| {
+                self.driver.perform(effect, store)
+            }),
+            Action::Lose(client, done) => {
+                state.lost = true;
+                self.serve(&mut state, client, |effect, store| {
+                    if done == Done::Yes {
+                        let _unheard = self.driver.perform(effect, store);
+                    }
+                    Event::Unavailable("the store does not answer".into())
+                });
+            }
         }
         Some(state)
     }

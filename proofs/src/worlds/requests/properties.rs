@@ -41,6 +41,7 @@ pub(super) const CONFLICT: &str = "an update finds out at its commit that the ob
 pub(super) const ANEW: &str = "a name is created again";
 pub(super) const HELD: &str = "a finalizer comes between a delete and its commit";
 pub(super) const BROKEN: &str = "a precondition held at the read and not at the commit";
+pub(super) const UNKNOWN: &str = "a commit is done and nobody knows";
 pub(super) const SPEC_AND_STATUS: &str = "spec and status are changed at the same time";
 
 /// The invariants of the world of the ConfigMap.
@@ -52,10 +53,16 @@ pub(super) fn always() -> Vec<Property<Requests>> {
             })
         }),
         Property::always(L2, |model, state| {
-            each(model, state, |it, _| lifecycle::a_refused_request_leaves_no_trace(it))
+            each(model, state, |it, _| {
+                lifecycle::a_refused_request_leaves_no_trace(it)
+            })
         }),
         Property::always(L3, |model, state| {
-            each(model, state, lifecycle::a_write_succeeds_exactly_when_it_is_committed)
+            each(
+                model,
+                state,
+                lifecycle::a_write_succeeds_exactly_when_it_is_committed,
+            )
         }),
         Property::always(L4, |model, state| {
             each(model, state, lifecycle::a_request_commits_at_most_once)
@@ -64,11 +71,14 @@ pub(super) fn always() -> Vec<Property<Requests>> {
             each(model, state, |it, _| lifecycle::a_dry_run_never_writes(it))
         }),
         Property::always(L6, |model, state| {
-            each(model, state, |it, _| lifecycle::nothing_is_written_without_its_audit_event(it))
+            each(model, state, |it, _| {
+                lifecycle::nothing_is_written_without_its_audit_event(it)
+            })
         }),
         Property::always(L7, |_, state: &State| {
             let clients = state.clients.iter().zip(TOKENS);
-            let mut records = clients.filter_map(|(client, user)| Some((client.record.as_ref()?, user)));
+            let mut records =
+                clients.filter_map(|(client, user)| Some((client.record.as_ref()?, user)));
             records.all(|(record, user)| {
                 lifecycle::the_user_who_asked_is_the_one_who_is_audited(record, user)
             })
@@ -76,7 +86,9 @@ pub(super) fn always() -> Vec<Property<Requests>> {
         Property::always(E5, |model, state| {
             each(model, state, lifecycle::a_read_shows_what_is_current)
         }),
-        Property::always(O1, |model, state| each(model, state, objects::no_update_is_lost)),
+        Property::always(O1, |model, state| {
+            each(model, state, objects::no_update_is_lost)
+        }),
         Property::always(O2, |model, state| {
             each(
                 model,
@@ -85,7 +97,7 @@ pub(super) fn always() -> Vec<Property<Requests>> {
             )
         }),
         Property::always(O3, |model: &Requests, state| {
-            objects::a_uid_is_never_used_twice(&model.journal(state))
+            objects::a_uid_is_never_used_twice(model.journal(state))
         }),
         Property::always(O5, |model, state| {
             each(
@@ -95,7 +107,11 @@ pub(super) fn always() -> Vec<Property<Requests>> {
             )
         }),
         Property::always(O6, |model, state| {
-            each(model, state, objects::delete_preconditions_hold_at_the_commit)
+            each(
+                model,
+                state,
+                objects::delete_preconditions_hold_at_the_commit,
+            )
         }),
     ]
 }
@@ -109,7 +125,9 @@ pub(super) fn sometimes() -> Vec<Property<Requests>> {
             })
         }),
         Property::sometimes(REFUSED, |model, state| {
-            some(model, state, |it, _| it.lost > 0 && it.code().is_some_and(|code| code >= 400))
+            some(model, state, |it, _| {
+                it.lost > 0 && it.code().is_some_and(|code| code >= 400)
+            })
         }),
         Property::sometimes(SAME, |model, state| {
             some(model, state, |it, _| {
@@ -124,10 +142,19 @@ pub(super) fn sometimes() -> Vec<Property<Requests>> {
             some(model, state, |it, _| it.lost > 0 && !it.commits.is_empty())
         }),
         Property::sometimes(DRY, |model, state| {
-            some(model, state, |it, _| it.form().is_dry_run() && it.success().is_some())
+            some(model, state, |it, _| {
+                it.form().is_dry_run() && it.success().is_some()
+            })
         }),
         Property::sometimes(AUDITED, |model, state| {
-            some(model, state, |it, _| !it.commits.is_empty() && it.success().is_some())
+            some(model, state, |it, _| {
+                !it.commits.is_empty() && it.success().is_some()
+            })
+        }),
+        Property::sometimes(UNKNOWN, |model, state| {
+            some(model, state, |it, _| {
+                !it.commits.is_empty() && it.code() == Some(500)
+            })
         }),
         Property::sometimes(BOTH, |_, state: &State| {
             state.records().filter(|it| !it.commits.is_empty()).count() == 2
@@ -140,7 +167,9 @@ pub(super) fn sometimes() -> Vec<Property<Requests>> {
             })
         }),
         Property::sometimes(MERGED, |_, state: &State| {
-            let stored = state.store.get(&Key::from(format!("{CONFIGMAPS}a").as_str()));
+            let stored = state
+                .store
+                .get(&Key::from(format!("{CONFIGMAPS}a").as_str()));
             let bytes = stored.map_or(&[][..], |kv| kv.value.bytes());
             let text = String::from_utf8_lossy(bytes);
             text.contains("merge") && text.contains("strategic")
@@ -152,14 +181,20 @@ pub(super) fn sometimes() -> Vec<Property<Requests>> {
             })
         }),
         Property::sometimes(ANEW, |model: &Requests, state: &State| {
-            let made = model.journal(state).changes().filter(|it| it.before.is_none());
+            let made = model
+                .journal(state)
+                .changes()
+                .filter(|it| it.before.is_none());
             let made: Vec<Key> = made.map(|it| it.key).collect();
             (1..made.len()).any(|number| made[..number].contains(&made[number]))
         }),
         Property::sometimes(HELD, |model, state| {
             some(model, state, |it, journal| {
                 let deletes = matches!(it.form().wish, Wish::Delete);
-                let mut own = it.commits.iter().flat_map(|revision| journal.at(*revision));
+                let mut own = it
+                    .commits
+                    .iter()
+                    .flat_map(move |revision| journal.at(*revision));
                 deletes && it.lost > 0 && own.any(|change| change.after.is_some())
             })
         }),
@@ -176,9 +211,15 @@ pub(super) fn sometimes() -> Vec<Property<Requests>> {
 pub(super) fn of_budgets() -> Vec<Property<Requests>> {
     vec![
         Property::always(O4, |model, state| {
-            each(model, state, objects::generation_grows_exactly_with_the_spec)
+            each(
+                model,
+                state,
+                objects::generation_grows_exactly_with_the_spec,
+            )
         }),
-        Property::always(O1, |model, state| each(model, state, objects::no_update_is_lost)),
+        Property::always(O1, |model, state| {
+            each(model, state, objects::no_update_is_lost)
+        }),
         Property::sometimes(SPEC_AND_STATUS, |_, state: &State| {
             let written = |status: bool| {
                 let mut retried = state.records();
@@ -189,12 +230,12 @@ pub(super) fn of_budgets() -> Vec<Property<Requests>> {
     ]
 }
 
-fn each(model: &Requests, state: &State, holds: fn(&Record, &Journal<'_>) -> bool) -> bool {
+fn each(model: &Requests, state: &State, holds: fn(&Record, Journal<'_>) -> bool) -> bool {
     let journal = model.journal(state);
-    state.records().all(|record| holds(record, &journal))
+    state.records().all(|record| holds(record, journal))
 }
 
-fn some(model: &Requests, state: &State, occurs: fn(&Record, &Journal<'_>) -> bool) -> bool {
+fn some(model: &Requests, state: &State, occurs: fn(&Record, Journal<'_>) -> bool) -> bool {
     let journal = model.journal(state);
-    state.records().any(|record| occurs(record, &journal))
+    state.records().any(|record| occurs(record, journal))
 }
