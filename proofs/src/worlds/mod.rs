@@ -49,9 +49,7 @@ pub struct Fault {
 /// Every world.
 #[must_use]
 pub fn all() -> Vec<World> {
-    vec![store::world(), lease::world(), watch_cache::world()]
-    vec![store::world(), watch_cache::world()]
-    let mut worlds = vec![store::world(), watch_cache::world()];
+    let mut worlds = vec![store::world(), lease::world(), watch_cache::world()];
     worlds.extend(requests::worlds());
     worlds
 }

@@ -147,3 +147,71 @@ impl<'a> Journal<'a> {
 fn is_object(key: &Key) -> bool {
     !key.bytes().starts_with(NAMESPACES.as_bytes())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Documents, Journal};
+    use model::{
+        etcd::{DeleteRange, Key, KeyRange, Operation, Put, Revision, Store, Txn},
+        frozen::Frozen,
+    };
+
+    fn key(name: &str) -> Key {
+        Key::from(format!("/registry/configmaps/d/{name}").as_str())
+    }
+
+    /// `a` is made at 2, `b` at 3; `a` is changed at 4 and removed at 5.
+    fn store() -> Store {
+        let mut store = Store::new();
+        let put = |name, uid: &str| {
+            let object = format!(r#"{{"metadata":{{"uid":"{uid}"}}}}"#);
+            Operation::Put(Put::new(key(name), Frozen::from(object.as_str())))
+        };
+        let remove = DeleteRange::new(KeyRange::Single(key("a")));
+        for operation in [put("a", "1"), put("b", "2"), put("a", "3"), remove.into()] {
+            store.txn(&Txn::always(vec![operation])).unwrap();
+        }
+        store
+    }
+
+    fn check(from: u64, to: u64, expected: &str) {
+        let (store, documents) = (store(), Documents::default());
+        let journal = Journal {
+            store: &store,
+            documents: &documents,
+        };
+        let moments = journal.moments(&key("a"), Revision(from), Revision(to));
+        let told: Vec<&str> = moments
+            .iter()
+            .map(|it| it.as_ref().map_or("-", |it| it.text("uid")))
+            .collect();
+        assert_eq!(told.join(" "), expected, "from {from} to {to}");
+    }
+
+    #[test]
+    fn moments_are_the_states_from_one_revision_to_another() {
+        check(1, 1, "-");
+        check(1, 2, "- 1");
+        check(2, 3, "1");
+        check(3, 4, "1 3");
+        check(1, 5, "- 1 3 -");
+        check(5, 5, "-");
+    }
+
+    #[test]
+    fn a_revision_tells_what_was_before_and_after() {
+        let (store, documents) = (store(), Documents::default());
+        let journal = Journal {
+            store: &store,
+            documents: &documents,
+        };
+        let changes: Vec<_> = journal.at(Revision(4)).collect();
+        let [change] = changes.as_slice() else {
+            panic!("{changes:?}");
+        };
+        let versions = [&change.before, &change.after].map(|it| it.as_ref().unwrap());
+        assert_eq!(versions.map(|it| it.text("uid")), ["1", "3"]);
+        assert_eq!(versions.map(|it| it.created), [Revision(2); 2]);
+        assert_eq!(journal.changes().count(), 4);
+    }
+}
