@@ -5,6 +5,7 @@
 //! not empty talk, and the seeded faults that the invariant is seen to catch.
 
 pub mod lease;
+pub mod requests;
 pub mod store;
 pub mod watch_cache;
 
@@ -58,6 +59,9 @@ pub fn all() -> Vec<World> {
         lease::world(),       // E14
         watch_cache::world(), // W1, W2, W4, W5, O8, O9
     ]
+    let mut worlds = vec![store::world(), lease::world(), watch_cache::world()];
+    worlds.extend(requests::worlds());
+    worlds
 }
 
 impl World {
