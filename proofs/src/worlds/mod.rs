@@ -49,17 +49,11 @@ pub struct Fault {
 /// Every world.
 #[must_use]
 pub fn all() -> Vec<World> {
-    vec![
-        // E
-        store::world(),
-        lease::world(),
-        // W
-        watch_cache::world(),
+    let mut worlds = vec![
         store::world(),       // E1 to E4, E7 to E13
         lease::world(),       // E14
         watch_cache::world(), // W1, W2, W4, W5, O8, O9
-    ]
-    let mut worlds = vec![store::world(), lease::world(), watch_cache::world()];
+    ];
     worlds.extend(requests::worlds());
     worlds
 }
