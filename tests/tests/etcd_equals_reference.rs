@@ -17,7 +17,7 @@ proptest! {
     #![proptest_config(strategies::config())]
 
     #[test]
-    fn the_machine_equals_the_reference(steps in steps(500)) {
+    fn the_machine_equals_the_reference(steps in steps(350)) {
         let mut pair = Pair::default();
         for step in steps {
             pair.step(step)?;

@@ -187,3 +187,158 @@ pub fn may_go(resource: &Resource, object: &Value) -> bool {
     let is_namespace = resource.group.is_empty() && resource.plural == "namespaces";
     !is_namespace || namespace::is_finished(object)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        Family, binding, convert, default, eviction, family, may_go, namespace, prepare_create,
+        prepare_update, scale, service, traits, validate_create, validate_update, warnings,
+    };
+    use crate::{
+        ambient::Ambient,
+        resource::{Resource, Resources},
+    };
+    use alloc::vec::Vec;
+    use serde_json::{Value, json};
+
+    /// One of each of the things that the kinds look into.
+    fn rich() -> Value {
+        json!({
+            "metadata": {"name": "a", "namespace": "n", "generation": 1, "labels": {"a": "b"},
+                "annotations": {"autoscaling.alpha.kubernetes.io/metrics": "[{}]"}},
+            "spec": {
+                "replicas": 1, "type": "NodePort", "clusterIP": "10.0.0.1", "schedule": "* * * * *",
+                "selector": {"matchLabels": {"a": "b"}, "matchExpressions": [{"key": "a"}]},
+                "ports": [{"port": 1, "nodePort": 30000, "containerPort": 1}],
+                "template": {"metadata": {"labels": {"a": "b"}}, "spec": {"containers": [{}]}},
+                "jobTemplate": {"spec": {}}, "strategy": {"rollingUpdate": {"maxSurge": "1%"}},
+                "updateStrategy": {"rollingUpdate": {"maxUnavailable": 1}}, "rules": [{}],
+                "containers": [{
+                    "name": "c", "image": "i", "ports": [{}], "env": [{"valueFrom": {"fieldRef": {}}}],
+                    "resources": {"limits": {"cpu": "1"}}, "livenessProbe": {"httpGet": {}},
+                    "volumeMounts": [{}], "lifecycle": {"preStop": {}},
+                }],
+                "ephemeralContainers": [{}], "volumes": [{"secret": {"items": [{}]}}],
+                "tolerations": [{}], "capacity": {"storage": "1Gi"}, "accessModes": ["x"],
+                "metrics": [{"type": "Resource", "resource": {"target": {}}}],
+                "ingress": [{"from": [{"ipBlock": {"cidr": "10.0.0.0/8"}}]}], "taints": [{}],
+                "volumeClaimTemplates": [{}], "versions": [{"storage": true}],
+            },
+            "status": {"phase": "Running", "conditions": [{}], "podIPs": [{}], "replicas": 1},
+            "subsets": [{"addresses": [{}], "ports": [{}]}], "endpoints": [{"addresses": ["x"]}],
+            "rules": [{}], "roleRef": {}, "subjects": [{}], "webhooks": [{"clientConfig": {}}],
+            "data": {"a": "b"}, "target": {"name": "n"}, "involvedObject": {}, "ports": [{}],
+        })
+    }
+
+    /// The document with each of its parts in turn replaced.
+    fn variants(value: &Value, odd: &Value) -> Vec<Value> {
+        let mut all = Vec::from([odd.clone()]);
+        match value {
+            Value::Object(members) => {
+                for (name, member) in members {
+                    for variant in variants(member, odd) {
+                        let mut changed = value.clone();
+                        changed[name] = variant;
+                        all.push(changed);
+                    }
+                }
+            }
+            Value::Array(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    for variant in variants(item, odd) {
+                        let mut changed = value.clone();
+                        changed[index] = variant;
+                        all.push(changed);
+                    }
+                }
+            }
+            _ => {}
+        }
+        all
+    }
+
+    fn everything(resource: &Resource, new: &Value, old: &Value) {
+        let ambient = Ambient::default();
+        let mut object = new.clone();
+        default(resource, &mut object);
+        let _ = service::allocate(&mut object, None, &service::Pool::default(), 1);
+        prepare_create(resource, &mut object, &ambient);
+        let _ = (
+            validate_create(resource, &object),
+            warnings(resource, &object, None),
+        );
+        let subresources = resource.subresources.keys().map(|name| Some(name.as_str()));
+        for subresource in subresources.chain([None]) {
+            let mut object = new.clone();
+            prepare_update(resource, subresource, &mut object, old, &ambient);
+            let _ = validate_update(resource, subresource, &object, old);
+        }
+        let mut object = new.clone();
+        convert("v0", resource, &mut object);
+        let _ = (
+            scale::read(resource, new),
+            scale::write(resource, new, &mut object),
+        );
+        let _ = (
+            binding::bind(&mut object, new, &ambient),
+            may_go(resource, new),
+        );
+        let _ = eviction::decide(new, core::slice::from_ref(old), &ambient);
+        eviction::mark(&mut object, &ambient);
+        namespace::terminate(&mut object);
+    }
+
+    /// Each kind gets a part of the variants: the kinds of a family share their code.
+    const PART: usize = 5;
+
+    #[test]
+    fn no_document_makes_a_kind_panic() {
+        let (resources, rich) = (Resources::built_in(), rich());
+        let odd = [
+            json!(null),
+            json!(-1),
+            json!("x"),
+            json!([null]),
+            json!({"x": {}}),
+        ];
+        let all: Vec<Value> = odd.iter().flat_map(|odd| variants(&rich, odd)).collect();
+        let special = resources
+            .iter()
+            .filter(|one| !matches!(family(one), Family::Other));
+        for (number, resource) in special.enumerate() {
+            for variant in all.iter().skip(number % PART).step_by(PART) {
+                everything(resource, variant, &rich);
+            }
+            for odd in &odd {
+                everything(resource, &rich, odd);
+            }
+        }
+    }
+
+    #[test]
+    fn defaulting_twice_is_defaulting_once() {
+        let resources = Resources::built_in();
+        for resource in resources.iter() {
+            let mut once = rich();
+            default(resource, &mut once);
+            let mut twice = once.clone();
+            default(resource, &mut twice);
+            assert_eq!(once, twice, "{}", resource.plural);
+        }
+    }
+
+    #[test]
+    fn strategies_differ_in_what_they_allow() {
+        let resources = Resources::built_in();
+        let of = |group: &str, plural: &str| traits(resources.find(group, "v1", plural).unwrap());
+        assert!(!of("coordination.k8s.io", "leases").allow_unconditional_update);
+        assert!(of("", "configmaps").allow_unconditional_update);
+        assert!(of("", "services").allow_create_on_update);
+        assert!(of("", "pods").graceful && of("", "pods").returns_deleted_object);
+        assert!(
+            of("apps", "deployments").scale.is_some() && of("apps", "daemonsets").scale.is_none()
+        );
+        assert!(of("batch", "jobs").propagation_warning.is_some());
+    }
+}

@@ -35,7 +35,7 @@ use crate::{
     config::Config,
     etcd::{self, Range, RangeResponse, Revision, Txn, TxnResponse},
     frozen::Frozen,
-    limits,
+    kinds, limits,
     status::{Reason, Refusal, Status},
     table::{Form, IncludeObject},
     wire::{Body, BodyError, Head, Response},
@@ -289,6 +289,7 @@ fn finish(context: Arc<Context>, progress: Progress, ambient: &Ambient) -> Step 
     };
     let mut answer = answer;
     answer.headers.push(("audit-id", context.audit_id.clone()));
+    answer.headers.extend(deprecation(&context.target));
     let stage = match &mut answer.body {
         Body::Watch(watch) => {
             watch.context = Some(context.clone());
@@ -306,6 +307,13 @@ fn finish(context: Arc<Context>, progress: Progress, ambient: &Ambient) -> Step 
         audit: vec![event],
         next: Next::Done(answer),
     }
+}
+
+/// The warning that every answer of a deprecated resource carries.
+fn deprecation(target: &Target) -> Vec<(&'static str, String)> {
+    let Target::Resource(endpoint) = target else { return Vec::new() };
+    let warning = kinds::traits(&endpoint.resource).deprecated;
+    respond::warning_headers(&Vec::from_iter(warning.map(ToString::to_string)))
 }
 
 fn received(head: &Head, ambient: &Ambient) -> Context {

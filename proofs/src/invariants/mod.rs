@@ -2,4 +2,6 @@
 //! same ones.
 
 pub mod etcd;
+pub mod lifecycle;
+pub mod objects;
 pub mod watch_cache;

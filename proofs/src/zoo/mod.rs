@@ -2,4 +2,5 @@
 //! must be caught.
 
 pub mod etcd;
+pub mod requests;
 pub mod watch_cache;

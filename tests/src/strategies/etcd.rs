@@ -231,18 +231,26 @@ pub fn compare() -> BoxedStrategy<Compare> {
 
 /// A transaction, perhaps with others in it.
 pub fn txn() -> BoxedStrategy<Txn> {
+    let nest = |inner| flat_txn(inner).prop_map(Operation::Txn);
+    flat_txn(operation().prop_recursive(2, 8, 3, nest))
+}
+
+/// A transaction without others in it: it writes a key once at most.
+pub fn plain_txn() -> BoxedStrategy<Txn> {
+    flat_txn(operation())
+}
+
+fn operation() -> BoxedStrategy<Operation> {
     let read = (range(), option::weighted(0.2, 0_u64..30)).prop_map(|(range, revision)| Range {
         revision: revision.map(Revision),
         ..range
     });
-    let single = prop_oneof![
+    prop_oneof![
         4 => put().prop_map(Operation::Put),
         2 => delete().prop_map(Operation::DeleteRange),
         1 => read.prop_map(Operation::Range),
-    ];
-    let operation =
-        single.prop_recursive(2, 8, 3, |inner| flat_txn(inner).prop_map(Operation::Txn));
-    flat_txn(operation).boxed()
+    ]
+    .boxed()
 }
 
 fn flat_txn(operation: impl Strategy<Value = Operation> + Clone + 'static) -> BoxedStrategy<Txn> {

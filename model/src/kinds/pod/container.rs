@@ -1,17 +1,18 @@
 //! Containers (`validateContainers`, `validateContainerCommon` and what they call).
 
-use super::validate::{Holder, container_names};
+use super::{
+    probe, resources,
+    validate::{Holder, container_names},
+};
 use crate::{
     kinds::{
-        document::{at, list, members, number, text, texts},
+        document::{at, list, number, text},
         findings::Findings,
         formats::{environment_name, port_name, port_number},
-        quantity::{Quantity, quantity},
     },
-    validation::name::{dns_label, label_key},
+    validation::name::dns_label,
 };
 use alloc::{collections::BTreeSet, format, string::String, vec::Vec};
-use core::cmp::Ordering;
 use serde_json::Value;
 
 /// The lists of containers in a spec.
@@ -63,7 +64,7 @@ pub(super) fn all(
             }
             match place {
                 Place::Ephemeral => ephemeral(container, &path, spec, findings),
-                _ => probes(container, &path, findings),
+                _ => probe::all(container, &path, findings),
             }
             if place == Place::Main {
                 host_port_conflicts(container, &path, &mut host_ports, findings);
@@ -99,7 +100,7 @@ fn one(
     let policies = ["Always", "IfNotPresent", "Never"];
     let policy = text(container, &["imagePullPolicy"]);
     findings.one_of(format!("{path}.imagePullPolicy"), policy, &policies);
-    resources(container, path, findings);
+    resources::validate(container, path, findings);
 }
 
 /// An image is named, in pods without white space around it.
@@ -141,7 +142,7 @@ fn ports(container: &Value, path: &str, findings: &mut Findings) {
     }
 }
 
-fn port_in_range(number: i64, field: String, findings: &mut Findings) {
+pub(super) fn port_in_range(number: i64, field: String, findings: &mut Findings) {
     for why in port_number(number) {
         findings.invalid(field.clone(), number, why);
     }
@@ -326,161 +327,6 @@ pub(super) fn descending(place: &str, field: String, findings: &mut Findings) {
     }
     if place.split('/').any(|part| part == "..") {
         findings.invalid(field, place, "must not contain '..'");
-    }
-}
-
-fn resources(container: &Value, path: &str, findings: &mut Findings) {
-    let path = format!("{path}.resources");
-    for list in ["limits", "requests"] {
-        let amounts = at(container, &["resources", list]);
-        for (name, amount) in members(amounts, &[]) {
-            let field = format!("{path}.{list}[{name}]");
-            resource_name(name, &field, findings);
-            resource_amount(name, amount, &field, findings);
-        }
-    }
-    let (limits, requests) = (
-        at(container, &["resources", "limits"]),
-        at(container, &["resources", "requests"]),
-    );
-    for (name, request) in members(requests, &[]) {
-        let (Some(asked), Some(most)) = (quantity(requests, &[name]), quantity(limits, &[name]))
-        else {
-            continue;
-        };
-        let limit = crate::golang::print(at(limits, &[name]));
-        if asked > most {
-            let why = format!("must be less than or equal to {name} limit of {limit}");
-            findings.invalid(format!("{path}.requests"), request.clone(), why);
-        } else if asked != most && !may_be_overcommitted(name) {
-            let why = format!("must be equal to {name} limit of {limit}");
-            findings.invalid(format!("{path}.requests"), request.clone(), why);
-        }
-    }
-}
-
-fn may_be_overcommitted(name: &str) -> bool {
-    !name.contains('/') && !name.starts_with("hugepages-")
-}
-
-fn resource_name(name: &str, field: &str, findings: &mut Findings) {
-    findings.invalid_text(field, name, label_key(name));
-    let standard = matches!(name, "cpu" | "memory" | "ephemeral-storage" | "storage")
-        || name.starts_with("hugepages-");
-    if !name.contains('/') {
-        if !standard {
-            let why = "must be a standard resource type or fully qualified";
-            findings.invalid(field, name, why);
-        }
-        if !standard || name == "storage" {
-            findings.invalid(field, name, "must be a standard resource for containers");
-        }
-    }
-}
-
-fn resource_amount(name: &str, amount: &Value, field: &str, findings: &mut Findings) {
-    let Some(parsed) = Quantity::parse(amount) else {
-        return;
-    };
-    if parsed.sign() == Ordering::Less {
-        findings.invalid(field, amount.clone(), crate::kinds::findings::NOT_NEGATIVE);
-    }
-    if name.contains('/') && !parsed.is_whole() {
-        findings.invalid(field, amount.clone(), "must be an integer");
-    }
-}
-
-fn probes(container: &Value, path: &str, findings: &mut Findings) {
-    for kind in ["livenessProbe", "readinessProbe", "startupProbe"] {
-        let probe = at(container, &[kind]);
-        if !probe.is_object() {
-            continue;
-        }
-        let path = format!("{path}.{kind}");
-        handler(
-            probe,
-            &path,
-            &["exec", "httpGet", "tcpSocket", "grpc"],
-            findings,
-        );
-        let numbers = [
-            "initialDelaySeconds",
-            "timeoutSeconds",
-            "periodSeconds",
-            "successThreshold",
-            "failureThreshold",
-        ];
-        for field in numbers {
-            findings.not_negative(format!("{path}.{field}"), number(probe, &[field]));
-        }
-        let successes = number(probe, &["successThreshold"]).unwrap_or_default();
-        if kind != "readinessProbe" && successes != 1 {
-            findings.invalid(format!("{path}.successThreshold"), successes, "must be 1");
-        }
-    }
-    for kind in ["postStart", "preStop"] {
-        let hook = at(container, &["lifecycle", kind]);
-        if hook.is_object() {
-            let path = format!("{path}.lifecycle.{kind}");
-            handler(
-                hook,
-                &path,
-                &["exec", "httpGet", "tcpSocket", "sleep"],
-                findings,
-            );
-        }
-    }
-}
-
-/// Exactly one way to ask, and that in order (`validateHandler`).
-fn handler(holder: &Value, path: &str, kinds: &[&str], findings: &mut Findings) {
-    let mut given = 0;
-    for kind in kinds {
-        let action = at(holder, &[kind]);
-        if action.is_null() {
-            continue;
-        }
-        if given > 0 {
-            let why = "may not specify more than 1 handler type";
-            findings.forbidden(format!("{path}.{kind}"), why);
-            continue;
-        }
-        given += 1;
-        let path = format!("{path}.{kind}");
-        match *kind {
-            "exec" if texts(action, &["command"]).is_empty() => {
-                findings.required(format!("{path}.command"));
-            }
-            "httpGet" | "tcpSocket" | "grpc" => action_port(action, kind, &path, findings),
-            _ => {}
-        }
-    }
-    if given == 0 {
-        findings.required_because(path, "must specify a handler type");
-    }
-}
-
-fn action_port(action: &Value, kind: &str, path: &str, findings: &mut Findings) {
-    if kind == "httpGet" && text(action, &["path"]).is_empty() {
-        findings.required(format!("{path}.path"));
-    }
-    let port = at(action, &["port"]);
-    match port.as_str() {
-        Some(name) if kind != "grpc" => {
-            findings.invalid_text(format!("{path}.port"), name, port_name(name));
-        }
-        _ => port_in_range(
-            port.as_i64().unwrap_or_default(),
-            format!("{path}.port"),
-            findings,
-        ),
-    }
-    if kind == "httpGet" {
-        let scheme = text(action, &["scheme"]);
-        let schemes = ["HTTP", "HTTPS"];
-        if !schemes.contains(&scheme) {
-            findings.not_supported(format!("{path}.scheme"), scheme, &schemes);
-        }
     }
 }
 

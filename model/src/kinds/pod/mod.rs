@@ -3,7 +3,9 @@
 mod container;
 pub(super) mod default;
 pub(super) mod difference;
+mod probe;
 mod quality;
+mod resources;
 mod update;
 pub(super) mod validate;
 mod volume;

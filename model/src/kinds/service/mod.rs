@@ -4,9 +4,11 @@
 //! Origin: `pkg/registry/core/service/{strategy.go,storage/}` and `ValidateService`.
 
 mod allocate;
+mod pool;
 mod validate;
 
-pub use allocate::{Holdings, Pool, allocate, holdings};
+pub use allocate::allocate;
+pub use pool::{Holdings, Pool, holdings};
 pub(super) use validate::{validate, validate_update};
 
 use super::document::{at, copy, fill, items, list, member, put, remove, same, text};

@@ -11,79 +11,86 @@ use crate::{
 use alloc::format;
 use serde_json::Value;
 
+/// The numbers in a status that must not be negative, and those of them that count replicas.
+struct Numbers {
+    all: &'static [&'static str],
+    replicas: &'static [&'static str],
+}
+
+const DEPLOYMENT: Numbers = Numbers {
+    all: &[
+        "observedGeneration",
+        "replicas",
+        "updatedReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "unavailableReplicas",
+        "terminatingReplicas",
+        "collisionCount",
+    ],
+    replicas: &["updatedReplicas", "readyReplicas", "availableReplicas"],
+};
+const REPLICA_SET: Numbers = Numbers {
+    all: &[
+        "replicas",
+        "fullyLabeledReplicas",
+        "readyReplicas",
+        "availableReplicas",
+        "observedGeneration",
+    ],
+    replicas: &["fullyLabeledReplicas", "readyReplicas", "availableReplicas"],
+};
+const STATEFUL_SET: Numbers = Numbers {
+    all: &[
+        "replicas",
+        "readyReplicas",
+        "currentReplicas",
+        "updatedReplicas",
+        "availableReplicas",
+        "observedGeneration",
+        "collisionCount",
+    ],
+    replicas: &[
+        "readyReplicas",
+        "currentReplicas",
+        "updatedReplicas",
+        "availableReplicas",
+    ],
+};
+const DAEMON_SET: Numbers = Numbers {
+    all: &[
+        "currentNumberScheduled",
+        "numberMisscheduled",
+        "desiredNumberScheduled",
+        "numberReady",
+        "observedGeneration",
+        "updatedNumberScheduled",
+        "numberAvailable",
+        "numberUnavailable",
+        "collisionCount",
+    ],
+    replicas: &[],
+};
+const JOB: Numbers = Numbers {
+    all: &["active", "succeeded", "failed"],
+    replicas: &[],
+};
+
 pub(super) fn validate(resource: &Resource, new: &Value, old: &Value, findings: &mut Findings) {
-    match resource.plural.as_str() {
-        "deployments" => {
-            let numbers = [
-                "observedGeneration",
-                "replicas",
-                "updatedReplicas",
-                "readyReplicas",
-                "availableReplicas",
-                "unavailableReplicas",
-                "terminatingReplicas",
-                "collisionCount",
-            ];
-            counts(new, &numbers, findings);
-            let parts = ["updatedReplicas", "readyReplicas", "availableReplicas"];
-            at_most_replicas(new, &parts, findings);
-            available_are_ready(new, "readyReplicas", findings);
-            not_decremented(new, old, findings);
-        }
-        "replicasets" | "replicationcontrollers" => {
-            let numbers = [
-                "replicas",
-                "fullyLabeledReplicas",
-                "readyReplicas",
-                "availableReplicas",
-                "observedGeneration",
-            ];
-            counts(new, &numbers, findings);
-            let parts = ["fullyLabeledReplicas", "readyReplicas", "availableReplicas"];
-            at_most_replicas(new, &parts, findings);
-            available_are_ready(new, "readyReplicas", findings);
-        }
-        "statefulsets" => {
-            let numbers = [
-                "replicas",
-                "readyReplicas",
-                "currentReplicas",
-                "updatedReplicas",
-                "availableReplicas",
-                "observedGeneration",
-                "collisionCount",
-            ];
-            counts(new, &numbers, findings);
-            let parts = [
-                "readyReplicas",
-                "currentReplicas",
-                "updatedReplicas",
-                "availableReplicas",
-            ];
-            at_most_replicas(new, &parts, findings);
-            available_are_ready(new, "status.readyReplicas", findings);
-            not_decremented(new, old, findings);
-        }
-        "daemonsets" => {
-            let numbers = [
-                "currentNumberScheduled",
-                "numberMisscheduled",
-                "desiredNumberScheduled",
-                "numberReady",
-                "observedGeneration",
-                "updatedNumberScheduled",
-                "numberAvailable",
-                "numberUnavailable",
-                "collisionCount",
-            ];
-            counts(new, &numbers, findings);
-            not_decremented(new, old, findings);
-        }
-        "jobs" => {
-            counts(new, &["active", "succeeded", "failed"], findings);
-            finished_stays_finished(new, old, findings);
-        }
-        _ => {}
+    let (numbers, ready) = match resource.plural.as_str() {
+        "deployments" => (DEPLOYMENT, "readyReplicas"),
+        "replicasets" | "replicationcontrollers" => (REPLICA_SET, "readyReplicas"),
+        "statefulsets" => (STATEFUL_SET, "status.readyReplicas"),
+        "daemonsets" => (DAEMON_SET, ""),
+        "jobs" => (JOB, ""),
+        _ => return,
+    };
+    counts(new, numbers.all, findings);
+    at_most_replicas(new, numbers.replicas, findings);
+    available_are_ready(new, ready, findings);
+    not_decremented(new, old, findings);
+    if resource.plural == "jobs" {
+        finished_stays_finished(new, old, findings);
     }
 }
 

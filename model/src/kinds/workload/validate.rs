@@ -2,7 +2,7 @@
 //! `ValidateReplicationControllerSpec` and `ValidatePodTemplateSpec` in
 //! `pkg/apis/core/validation/validation.go`).
 
-use super::{cron_job, job, status};
+use super::{cron_job, job, sets, status};
 use crate::{
     kinds::{
         document::{at, list, number, put, text},
@@ -12,9 +12,9 @@ use crate::{
         pod::validate::{Holder, spec as pod_spec},
     },
     resource::Resource,
-    status::{FieldError, FieldErrorKind},
+    status::FieldError,
 };
-use alloc::{format, string::String, vec::Vec};
+use alloc::{format, vec::Vec};
 use serde_json::{Value, json};
 
 pub(in crate::kinds) fn validate(resource: &Resource, workload: &Value) -> Vec<FieldError> {
@@ -35,8 +35,8 @@ fn check(resource: &Resource, workload: &Value, findings: &mut Findings) {
         "deployments" => deployment(spec, findings),
         "replicasets" => replica_set(spec, findings),
         "replicationcontrollers" => replication_controller(spec, findings),
-        "statefulsets" => stateful_set(spec, findings),
-        "daemonsets" => daemon_set(spec, findings),
+        "statefulsets" => sets::stateful_set(spec, findings),
+        "daemonsets" => sets::daemon_set(spec, findings),
         "jobs" => job::validate(workload, findings),
         "cronjobs" => cron_job::validate(workload, findings),
         "podtemplates" => template(at(workload, &["template"]), "template", findings),
@@ -73,7 +73,7 @@ pub(in crate::kinds) fn validate_update(
             check(resource, new, &mut findings);
             findings.immutable("spec.selector", selectors.0, selectors.1);
         }
-        "statefulsets" => stateful_set_update(new, old, &mut findings),
+        "statefulsets" => sets::stateful_set_update(new, old, &mut findings),
         "jobs" => job::validate_update(new, old, &mut findings),
         "controllerrevisions" => {
             findings.immutable("data", at(new, &["data"]), at(old, &["data"]));
@@ -84,7 +84,7 @@ pub(in crate::kinds) fn validate_update(
 }
 
 /// A selector that must select something.
-fn selector(spec: &Value, kind: &str, findings: &mut Findings) {
+pub(super) fn selector(spec: &Value, kind: &str, findings: &mut Findings) {
     let selector = at(spec, &["selector"]);
     if selector.is_null() {
         findings.required("spec.selector");
@@ -125,7 +125,7 @@ pub(super) fn template(template: &Value, path: &str, findings: &mut Findings) {
 }
 
 /// Pods that are replaced when they end: they restart always and have no deadline.
-fn runs_forever(spec: &Value, kind: &str, findings: &mut Findings) {
+pub(super) fn runs_forever(spec: &Value, kind: &str, findings: &mut Findings) {
     let pod = at(spec, &["template", "spec"]);
     let policy = text(pod, &["restartPolicy"]);
     if policy != "Always" {
@@ -193,7 +193,12 @@ fn deployment_strategy(strategy: &Value, findings: &mut Findings) {
 }
 
 /// The value shown is the internal Go type.
-fn unknown_strategy(field: &str, strategy: &Value, known: &[&str], findings: &mut Findings) {
+pub(super) fn unknown_strategy(
+    field: &str,
+    strategy: &Value,
+    known: &[&str],
+    findings: &mut Findings,
+) {
     let shown =
         json!({"Type": at(strategy, &["type"]), "RollingUpdate": at(strategy, &["rollingUpdate"])});
     findings.not_supported(field, shown, known);
@@ -208,7 +213,7 @@ pub(in crate::kinds) fn amount(amount: &Value, field: &str, findings: &mut Findi
 }
 
 /// The number in a number or percentage.
-fn value(amount: &Value) -> i64 {
+pub(super) fn value(amount: &Value) -> i64 {
     let text = amount
         .as_str()
         .map(|text| text.strip_suffix('%').unwrap_or(text));
@@ -250,163 +255,6 @@ fn replication_controller(spec: &Value, findings: &mut Findings) {
     selected(&as_selector, spec, findings);
     template(at(spec, &["template"]), "spec.template", findings);
     runs_forever(spec, "ReplicationController", findings);
-}
-
-fn stateful_set(spec: &Value, findings: &mut Findings) {
-    match text(spec, &["podManagementPolicy"]) {
-        "" => findings.required("spec.podManagementPolicy"),
-        "OrderedReady" | "Parallel" => {}
-        other => {
-            let why = "must be 'OrderedReady' or 'Parallel'";
-            findings.invalid("spec.podManagementPolicy", other, why);
-        }
-    }
-    stateful_set_strategy(at(spec, &["updateStrategy"]), findings);
-    findings.not_negative("spec.replicas", number(spec, &["replicas"]));
-    findings.not_negative("spec.minReadySeconds", number(spec, &["minReadySeconds"]));
-    findings.not_negative("spec.ordinals.start", number(spec, &["ordinals", "start"]));
-    selector(spec, "statefulset", findings);
-    selected(at(spec, &["selector"]), spec, findings);
-    template(&with_claims(spec), "spec.template", findings);
-    runs_forever(spec, "StatefulSet", findings);
-}
-
-/// The template with a volume for each claim that the set makes, as its pods will have it.
-fn with_claims(spec: &Value) -> Value {
-    let mut template = at(spec, &["template"]).clone();
-    let mut volumes = list(&template, &["spec", "volumes"]).to_vec();
-    for claim in list(spec, &["volumeClaimTemplates"]) {
-        let name = at(claim, &["metadata", "name"]);
-        if !volumes.iter().any(|volume| at(volume, &["name"]) == name) {
-            volumes.push(json!({"name": name, "emptyDir": {}}));
-        }
-    }
-    put(
-        crate::kinds::document::object(&mut template, "spec"),
-        "volumes",
-        json!(volumes),
-    );
-    template
-}
-
-fn stateful_set_strategy(strategy: &Value, findings: &mut Findings) {
-    let rolling = at(strategy, &["rollingUpdate"]);
-    match text(strategy, &["type"]) {
-        "" => findings.required("spec.updateStrategy"),
-        "OnDelete" => {
-            if !rolling.is_null() {
-                let shown = json!({
-                    "Partition": at(rolling, &["partition"]),
-                    "MaxUnavailable": at(rolling, &["maxUnavailable"]),
-                });
-                let why = "only allowed for updateStrategy 'RollingUpdate'";
-                findings.invalid("spec.updateStrategy.rollingUpdate", shown, why);
-            }
-        }
-        "RollingUpdate" => {
-            let path = "spec.updateStrategy.rollingUpdate";
-            findings.not_negative(format!("{path}.partition"), number(rolling, &["partition"]));
-            let unavailable = at(rolling, &["maxUnavailable"]);
-            if !unavailable.is_null() {
-                let field = format!("{path}.maxUnavailable");
-                amount(unavailable, &field, findings);
-                if value(unavailable) == 0 {
-                    findings.invalid(field.clone(), unavailable.clone(), "cannot be 0");
-                }
-                at_most_all(unavailable, &field, findings);
-            }
-        }
-        _ => {
-            let why = "must be 'RollingUpdate' or 'OnDelete'";
-            findings.invalid("spec.updateStrategy", strategy.clone(), why);
-        }
-    }
-}
-
-/// The fields of a StatefulSet that may change, in the order of the text.
-const STATEFUL_SET_CHANGES: [&str; 7] = [
-    "replicas",
-    "ordinals",
-    "template",
-    "updateStrategy",
-    "revisionHistoryLimit",
-    "persistentVolumeClaimRetentionPolicy",
-    "minReadySeconds",
-];
-
-fn stateful_set_update(new: &Value, old: &Value, findings: &mut Findings) {
-    let (mut now, before) = (at(new, &["spec"]).clone(), at(old, &["spec"]));
-    for field in STATEFUL_SET_CHANGES {
-        crate::kinds::document::copy(before, &mut now, field);
-    }
-    if !crate::kinds::document::same(&now, before) {
-        let quoted: Vec<String> = STATEFUL_SET_CHANGES
-            .iter()
-            .map(|field| format!("'{field}'"))
-            .collect();
-        let (last, first) = quoted
-            .split_last()
-            .map_or(("", &[][..]), |(last, first)| (last.as_str(), first));
-        let why = format!(
-            "updates to statefulset spec for fields other than {} and {last} are forbidden",
-            first.join(", ")
-        );
-        findings.without_value(FieldErrorKind::Forbidden, "spec", why);
-    }
-}
-
-fn daemon_set(spec: &Value, findings: &mut Findings) {
-    let asked = at(spec, &["selector"]);
-    if asked.is_null() {
-        findings.required("spec.selector");
-    } else {
-        labels::validate_selector(asked, "spec.selector", findings);
-    }
-    selected(asked, spec, findings);
-    if !asked.is_null() && labels::is_empty(asked) {
-        let why = "empty selector is invalid for daemonset";
-        findings.invalid("spec.selector", asked.clone(), why);
-    }
-    template(at(spec, &["template"]), "spec.template", findings);
-    runs_forever(spec, "DaemonSet", findings);
-    findings.not_negative("spec.minReadySeconds", number(spec, &["minReadySeconds"]));
-    daemon_set_strategy(at(spec, &["updateStrategy"]), findings);
-    let revisions = number(spec, &["revisionHistoryLimit"]);
-    findings.not_negative("spec.revisionHistoryLimit", revisions);
-}
-
-fn daemon_set_strategy(strategy: &Value, findings: &mut Findings) {
-    let rolling = at(strategy, &["rollingUpdate"]);
-    match text(strategy, &["type"]) {
-        "OnDelete" => {}
-        "RollingUpdate" if rolling.is_null() => {
-            findings.required("spec.updateStrategy.rollingUpdate");
-        }
-        "RollingUpdate" => {
-            let path = "spec.updateStrategy.rollingUpdate";
-            let (unavailable, surge) =
-                (at(rolling, &["maxUnavailable"]), at(rolling, &["maxSurge"]));
-            for (field, given) in [("maxUnavailable", unavailable), ("maxSurge", surge)] {
-                amount(given, &format!("{path}.{field}"), findings);
-                at_most_all(given, &format!("{path}.{field}"), findings);
-            }
-            match (value(unavailable) != 0, value(surge) != 0) {
-                (true, true) => {
-                    let why = "may not be set when maxUnavailable is non-zero";
-                    findings.invalid(format!("{path}.maxSurge"), surge.clone(), why);
-                }
-                (false, false) => {
-                    let why = "cannot be 0 when maxSurge is 0";
-                    findings.required_because(format!("{path}.maxUnavailable"), why);
-                }
-                _ => {}
-            }
-        }
-        _ => {
-            let known = ["RollingUpdate", "OnDelete"];
-            unknown_strategy("spec.updateStrategy", strategy, &known, findings);
-        }
-    }
 }
 
 #[cfg(test)]
