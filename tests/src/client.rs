@@ -2,7 +2,7 @@
 //! came, before anything is interpreted.
 
 use crate::live::{Live, PATIENCE};
-use model::wire::Head;
+use model::wire::{Certificate, Head};
 use server::Running;
 use std::{
     fs,
@@ -12,7 +12,7 @@ use std::{
 };
 use tokio_rustls::rustls::{
     ClientConfig, ClientConnection, RootCertStore, StreamOwned,
-    pki_types::{CertificateDer, ServerName, pem::PemObject},
+    pki_types::{CertificateDer, PrivateKeyDer, ServerName, pem::PemObject},
 };
 
 /// The largest head of an answer, in bytes.
@@ -70,31 +70,55 @@ impl Received {
 }
 
 impl Client {
-    /// A client without a certificate of its own.
+    /// The administrator's client.
     ///
     /// # Panics
     /// When the server's files can't be read: a test can't go on.
     #[must_use]
     pub fn new(live: &Live) -> Client {
-        let authority = fs::read(live.certificates().join("ca.crt")).expect("the authority");
-        Client::trusting(&authority, live.address())
+        let read = |name: &str| fs::read(live.certificates().join(name)).expect("a PEM file");
+        Client::with(
+            &read("ca.crt"),
+            &read("admin.crt"),
+            &read("admin.key"),
+            live.address(),
+        )
     }
 
     /// The same for a server that is not a [`Live`].
     #[must_use]
     pub fn of(server: &Running) -> Client {
-        Client::trusting(server.authority.as_bytes(), server.address)
+        Client::with(
+            server.authority.as_bytes(),
+            server.admin.certificate.as_bytes(),
+            server.admin.key.as_bytes(),
+            server.address,
+        )
     }
 
-    fn trusting(authority: &[u8], address: SocketAddr) -> Client {
-        let mut roots = RootCertStore::empty();
-        for certificate in CertificateDer::pem_slice_iter(authority) {
-            let certificate = certificate.expect("a certificate");
-            roots.add(certificate).expect("an authority");
+    /// The user that these clients are.
+    #[must_use]
+    pub fn user() -> Certificate {
+        Certificate {
+            common_name: "kubernetes-admin".into(),
+            organizations: vec!["system:masters".into()],
         }
+    }
+
+    fn with(authority: &[u8], certificate: &[u8], key: &[u8], address: SocketAddr) -> Client {
+        let certificates = |pem: &[u8]| -> Vec<CertificateDer<'static>> {
+            let read = CertificateDer::pem_slice_iter(pem);
+            read.map(|one| one.expect("a certificate")).collect()
+        };
+        let mut roots = RootCertStore::empty();
+        for authority in certificates(authority) {
+            roots.add(authority).expect("an authority");
+        }
+        let key = PrivateKeyDer::from_pem_slice(key).expect("a key");
         let config = ClientConfig::builder()
             .with_root_certificates(roots)
-            .with_no_client_auth();
+            .with_client_auth_cert(certificates(certificate), key)
+            .expect("a certificate and its key");
         Client {
             config: Arc::new(config),
             address,

@@ -252,8 +252,9 @@ impl Reflector {
             _ => BTreeMap::new(),
         };
         for item in items {
-            if so_far.insert(key(item), item.clone()).is_some() {
-                return Err(Broken(format!("twice in a list: {item}")));
+            let item = typed(item, list);
+            if let Some(twice) = so_far.insert(key(&item), item) {
+                return Err(Broken(format!("twice in a list: {twice}")));
             }
         }
         match list["metadata"]["continue"].as_str() {
@@ -330,6 +331,21 @@ pub fn key(object: &Value) -> Key {
             .to_owned()
     };
     (text("namespace"), text("name"))
+}
+
+/// An item of a list as a watch would tell it: with kind and apiVersion, which the list says for
+/// all its items.
+#[must_use]
+pub fn typed(item: &Value, list: &Value) -> Value {
+    let mut item = item.clone();
+    if let Some(kind) = list["kind"]
+        .as_str()
+        .and_then(|kind| kind.strip_suffix("List"))
+    {
+        item["kind"] = kind.into();
+        item["apiVersion"] = list["apiVersion"].clone();
+    }
+    item
 }
 
 fn version(object: &Value) -> &str {

@@ -14,7 +14,7 @@ use tests::{
     flaky::Proxy,
     in_memory::InMemory,
     live::{Live, PATIENCE},
-    reflector::{Broken, Flow, Key, Reflector, Told, Way, key},
+    reflector::{Broken, Flow, Key, Reflector, Told, Way, key, typed},
     strategies::{
         config, config_of,
         faults::{Connection, connections},
@@ -247,7 +247,10 @@ fn told(event: &StoreEvent) -> Told {
 /// The items of a list as watches show them: with kind and apiVersion.
 fn by_key(list: &Value) -> BTreeMap<Key, Value> {
     let items = list["items"].as_array().expect("a list");
-    items.iter().map(|item| (key(item), item.clone())).collect()
+    items
+        .iter()
+        .map(|item| (key(item), typed(item, list)))
+        .collect()
 }
 
 fn fine<T>(result: Result<T, Broken>) -> Result<T, TestCaseError> {

@@ -7,7 +7,7 @@ mod normal;
 use model::{
     ambient::Time,
     config::Config,
-    wire::{Body, Watch},
+    wire::{Body, Head, Watch},
 };
 use normal::Normal;
 use proptest::{collection::vec, prelude::*, sample::Index, test_runner::TestCaseResult};
@@ -79,6 +79,7 @@ impl Pair {
         let client = Client::new(&live);
         let mut core = InMemory::new(CONFIG.clone());
         core.config.advertised = live.address().to_string();
+        core.config.authentication.anonymous = false;
         let mut pair = Pair {
             connection: client.connect().expect("a connection"),
             live,
@@ -126,7 +127,7 @@ impl Pair {
                 ..Ask::plain("POST", path)
             };
             let request = ask.request(&Seen::default());
-            let answer = self.core.send(&request.head, &request.body);
+            let answer = self.core.send(&authenticated(&request.head), &request.body);
             prop_assert_eq!(answer.code, 201, "{}", answer.json());
             prop_assert_eq!(self.core.store().revision().0, version);
         }
@@ -170,7 +171,7 @@ impl Pair {
         theirs: &Request,
     ) -> Result<(Answer, Received), TestCaseError> {
         self.core.now = now();
-        let answer = self.core.send(&ours.head, &ours.body);
+        let answer = self.core.send(&authenticated(&ours.head), &ours.body);
         let received = self.connection.send(&theirs.head, &theirs.body);
         let received = received.map_err(|why| TestCaseError::fail(format!("{why}: {theirs:?}")))?;
         if ours.head.method == "GET" && !ours.body.is_empty() {
@@ -233,7 +234,7 @@ impl Pair {
             ..Seen::default()
         });
         self.core.now = now();
-        let response = self.core.respond(&request.head, &[]);
+        let response = self.core.respond(&authenticated(&request.head), &[]);
         let mut connection = self.client.connect().expect("a connection");
         let Body::Watch(watch) = response.body else {
             let answer = self.core.answer(response);
@@ -279,6 +280,14 @@ impl Pair {
 
 fn document(received: &Received) -> Value {
     serde_json::from_slice(&received.bytes).unwrap_or_default()
+}
+
+/// As the core is told it when the client has shown its certificate.
+fn authenticated(head: &Head) -> Head {
+    Head {
+        certificate: Some(Client::user()),
+        ..head.clone()
+    }
 }
 
 fn can_be_said(value: &str) -> bool {

@@ -63,10 +63,11 @@ fn pod_spec(alone: bool) -> BoxedStrategy<Value> {
     } else {
         word(&["Always"]).boxed()
     };
+    let node = weighted(0.2, word(&["a", "b"])).prop_map(move |node| node.filter(|_| alone));
     let optional = (
         weighted(0.3, restart),
         weighted(0.3, 0_i64..60),
-        weighted(if alone { 0.2 } else { 0.0 }, word(&["a", "b"])),
+        node,
         weighted(0.2, volume()),
         weighted(0.2, toleration()),
         weighted(0.2, Just(json!({"runAsNonRoot": true}))),
