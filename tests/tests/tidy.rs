@@ -29,7 +29,11 @@ fn all_sources() -> Vec<(PathBuf, String)> {
     for crate_name in ["model", "server", "proofs", "tests"] {
         sources(&root().join(crate_name), &mut found);
     }
-    assert!(found.len() > 100, "the project has more files than {}", found.len());
+    assert!(
+        found.len() > 100,
+        "the project has more files than {}",
+        found.len()
+    );
     let read = |path: PathBuf| {
         let text = fs::read_to_string(&path).expect("a source file");
         (path, text)
@@ -78,15 +82,29 @@ fn the_core_cannot_name_the_standard_library() {
 #[test]
 fn nothing_that_the_core_depends_on_has_the_standard_library_turned_on() {
     let tree = Command::new(env!("CARGO"))
-        .args(["tree", "--package", "model", "--edges", "normal,features", "--locked"])
+        .args([
+            "tree",
+            "--package",
+            "model",
+            "--edges",
+            "normal,features",
+            "--locked",
+        ])
         .args(["--offline", "--prefix", "none"])
         .current_dir(root())
         .output()
         .expect("cargo runs");
-    assert!(tree.status.success(), "{}", String::from_utf8_lossy(&tree.stderr));
+    assert!(
+        tree.status.success(),
+        "{}",
+        String::from_utf8_lossy(&tree.stderr)
+    );
     let tree = String::from_utf8(tree.stdout).expect("text");
     assert!(tree.contains("serde_json feature \"alloc\""), "{tree}");
-    let on: Vec<&str> = tree.lines().filter(|line| line.contains("feature \"std\"")).collect();
+    let on: Vec<&str> = tree
+        .lines()
+        .filter(|line| line.contains("feature \"std\""))
+        .collect();
     assert!(on.is_empty(), "{on:?}");
 }
 

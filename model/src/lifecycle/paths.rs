@@ -76,7 +76,7 @@ pub fn answer(
         };
         let in_group = matches!(root, "api" | "apis")
             && segments.len() > 1
-            && route::serves_group(&config.resources, group);
+            && config.resources.serves_group(group);
         return if in_group {
             Err(route::not_found())
         } else {
