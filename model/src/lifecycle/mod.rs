@@ -73,7 +73,7 @@ pub enum Effect {
 /// What the outside answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// To [`Effect::Body`]: JSON or patch bytes.
+    /// To [`Effect::Body`]: JSON, patch bytes, or Kubernetes' protobuf.
     Body(Result<Frozen, BodyError>),
     /// To [`Effect::Cache`].
     Cache(Cache),

@@ -260,7 +260,10 @@ mod tests {
         assert_eq!(before, "1969-12-31T23:59:59.999999Z");
         for hostile in [i64::MAX, i64::MIN, -99_999_999_999] {
             assert!(of_seconds(hostile).is_err(), "{hostile}");
-            assert!(of_microseconds(hostile, i32::MIN).is_err() && of_microseconds(hostile, i32::MAX).is_err());
+            assert!(
+                of_microseconds(hostile, i32::MIN).is_err()
+                    && of_microseconds(hostile, i32::MAX).is_err()
+            );
         }
     }
 

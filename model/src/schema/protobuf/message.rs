@@ -180,7 +180,12 @@ impl Decoder<'_> {
         }
         let mut members = Map::new();
         self.fill(message, bytes, depth, &mut members)?;
-        let integer = |name: &str| members.get(name).and_then(Value::as_i64).unwrap_or_default();
+        let integer = |name: &str| {
+            members
+                .get(name)
+                .and_then(Value::as_i64)
+                .unwrap_or_default()
+        };
         Ok(match message.form {
             Form::Object | Form::Json => Value::Object(members),
             Form::List => members

@@ -1,12 +1,7 @@
 //! The messages of the built-in API, as data: `data/protobuf.tsv` (the numbers of the fields, read
 //! off the `generated.proto` files and the Go declarations of Kubernetes 1.36).
 
-use alloc::{
-    borrow::Cow,
-    collections::BTreeMap,
-    string::{String, ToString},
-    vec::Vec,
-};
+use alloc::{borrow::Cow, collections::BTreeMap, string::String, vec::Vec};
 
 /// All messages.
 #[derive(Clone, Debug)]
@@ -97,12 +92,12 @@ impl Messages {
         };
         for row in include_str!("../../../data/protobuf.tsv").lines().skip(1) {
             let [owner, name, number, proto, go_name] = super::super::types::columns(row);
-            let (occurs, proto) = match (proto.strip_prefix("[]"), proto.strip_prefix("map[string]"))
-            {
-                (Some(element), _) => (Occurs::List, element),
-                (None, Some(value)) => (Occurs::Map, value),
-                (None, None) => (Occurs::Once, proto),
-            };
+            let (occurs, proto) =
+                match (proto.strip_prefix("[]"), proto.strip_prefix("map[string]")) {
+                    (Some(element), _) => (Occurs::List, element),
+                    (None, Some(value)) => (Occurs::Map, value),
+                    (None, None) => (Occurs::Once, proto),
+                };
             let kind = messages.kind(proto);
             let owner = messages.declare(owner);
             if let (Some(message), Ok(number)) =
@@ -182,7 +177,7 @@ impl Field {
     }
 }
 
-fn form(name: &str) -> Form {
+fn form(name: &'static str) -> Form {
     match short(name) {
         "ExtraValue" | "Verbs" => Form::List,
         "Time" => Form::Time,

@@ -181,7 +181,10 @@ mod tests {
     /// The varint that the bytes begin with.
     fn check_varint(bytes: &[u8], expected: Result<u64, &str>) {
         let found = Reader::new(bytes).varint();
-        assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|e| *e));
+        assert_eq!(
+            found.as_ref().map_err(String::as_str),
+            expected.as_ref().map_err(|e| *e)
+        );
     }
 
     /// What is left after the first field was skipped.
@@ -189,7 +192,10 @@ mod tests {
         let mut reader = Reader::new(bytes);
         let skipped = reader.tag("Pod").and_then(|tag| reader.skip(tag.unwrap()));
         let found = skipped.map(|()| reader.rest);
-        assert_eq!(found.as_ref().map_err(String::as_str), expected.as_ref().map_err(|e| *e));
+        assert_eq!(
+            found.as_ref().map_err(String::as_str),
+            expected.as_ref().map_err(|e| *e)
+        );
     }
 
     #[test]
@@ -215,7 +221,10 @@ mod tests {
         check_skip(&[0x0d, 1, 2, 3], Err("unexpected EOF"));
         check_skip(&[0x12, 0xff, 0xff, 0xff, 0xff, 0x0f], Err("unexpected EOF"));
         let huge: Vec<u8> = [[0x12].as_slice(), &[0xff; 9], &[0x01]].concat();
-        check_skip(&huge, Err("proto: negative length found during unmarshaling"));
+        check_skip(
+            &huge,
+            Err("proto: negative length found during unmarshaling"),
+        );
         let none = "proto: Pod: illegal tag 0 (wire type 2)";
         check_skip(&[0x02, 0], Err(none));
         check_skip(&[0x0c], Err("proto: Pod: wiretype end group for non-group"));
