@@ -146,15 +146,21 @@ impl Resources {
     #[must_use]
     pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
         let wanted = (group, version, plural);
-        let at = self.0.binary_search_by(|resource| resource.place().cmp(&wanted));
+        let at = self
+            .0
+            .binary_search_by(|resource| resource.place().cmp(&wanted));
         at.ok().and_then(|index| self.0.get(index))
     }
 
     /// True when some resource of `group` is served.
     #[must_use]
     pub fn serves_group(&self, group: &str) -> bool {
-        let first = self.0.partition_point(|resource| resource.group.as_str() < group);
-        self.0.get(first).is_some_and(|resource| resource.group == group)
+        let first = self
+            .0
+            .partition_point(|resource| resource.group.as_str() < group);
+        self.0
+            .get(first)
+            .is_some_and(|resource| resource.group == group)
     }
 
     /// The resource in whose version objects of `resource` are stored.

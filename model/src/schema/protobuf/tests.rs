@@ -354,7 +354,7 @@ fn schemas_have_forms_of_their_own() {
         bytes(2, "http://json-schema.org/schema#"),
         message(8, &[bytes(1, "{\"a\":1}")]),
         double,
-        message(24, &[string.clone()]),
+        message(24, core::slice::from_ref(&string)),
         message(
             29,
             &[bytes(1, "p"), message(2, &[message(30, &[number(1, 1)])])],
