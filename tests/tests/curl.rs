@@ -129,6 +129,8 @@ fn without_a_certificate_there_is_no_way_in() {
     command.arg(format!("{}{CONFIG_MAPS}", live.url()));
     let output = live.run(async { command.output().await }).unwrap();
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let code = status["code"].as_u64().unwrap();
-    assert!(code == 401 || code == 403, "{status}");
+    assert_eq!(
+        (&status["code"], &status["reason"]),
+        (&401.into(), &"Unauthorized".into())
+    );
 }
