@@ -99,7 +99,7 @@ async fn connection(
     };
     let secured = tokio::select! {
         secured = timeout(HANDSHAKE, secured) => secured.map_err(io::Error::from)??,
-        _ = closing.wait_for(|closing| *closing) => return Ok(()),
+        () = told(&mut closing) => return Ok(()),
     };
     let Some(stream) = secured else {
         return Ok(());
