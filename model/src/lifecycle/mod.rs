@@ -311,7 +311,9 @@ fn finish(context: Arc<Context>, progress: Progress, ambient: &Ambient) -> Step 
 
 /// The warning that every answer of a deprecated resource carries.
 fn deprecation(target: &Target) -> Vec<(&'static str, String)> {
-    let Target::Resource(endpoint) = target else { return Vec::new() };
+    let Target::Resource(endpoint) = target else {
+        return Vec::new();
+    };
     let warning = kinds::traits(&endpoint.resource).deprecated;
     respond::warning_headers(&Vec::from_iter(warning.map(ToString::to_string)))
 }
