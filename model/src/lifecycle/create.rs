@@ -13,7 +13,9 @@ use super::{
 use crate::{
     cache::Cache,
     etcd::{Key, KeyValue, Revision},
-    kinds, limits, registry,
+    kinds, limits,
+    object::Object,
+    registry,
     status::{Refusal, Status},
 };
 use alloc::{
@@ -178,8 +180,15 @@ fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
     let name = document::meta_text(&document, "name");
     let key = registry::key(resource, scene.namespace(), name);
     if draft.options.dry_run {
-        let existing = cache.get(&key).is_some();
-        return dry_run(&draft, &document, existing, scene);
+        return match cache.get(&key).map(storage::cached).transpose()? {
+            Some(existing) => taken(draft, Some(&existing), scene),
+            None => Ok(Turn::Reply(respond::document(
+                scene,
+                201,
+                &document,
+                &draft.warnings,
+            ))),
+        };
     }
     let txn = storage::create(&key, &object);
     Ok(Turn::Wait(
@@ -188,27 +197,14 @@ fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
     ))
 }
 
-fn dry_run(draft: &Draft, document: &Value, existing: bool, scene: &Scene<'_>) -> Progress {
-    let resource = &scene.endpoint.resource;
-    if existing {
-        let name = document::meta_text(document, "name");
-        return Err(Status::already_exists(
-            &resource.group,
-            &resource.plural,
-            name,
-        ));
-    }
-    Ok(Turn::Reply(respond::document(
-        scene,
-        201,
-        document,
-        &draft.warnings,
-    )))
+fn lost(draft: Draft, existing: Option<&KeyValue>, scene: &Scene<'_>) -> Progress {
+    let object = existing.map(storage::decode).transpose()?;
+    taken(draft, object.as_ref(), scene)
 }
 
 /// The name is taken: a generated one is made anew, a given one is a conflict
 /// (`createWithGenerateNameRetry`, `rest.CheckGeneratedNameError`).
-fn lost(draft: Draft, existing: Option<&KeyValue>, scene: &Scene<'_>) -> Progress {
+fn taken(draft: Draft, object: Option<&Object>, scene: &Scene<'_>) -> Progress {
     let resource = &scene.endpoint.resource;
     let generated = draft.document["metadata"].get("name").is_none();
     let next = draft.attempt + 1;
@@ -224,10 +220,7 @@ fn lost(draft: Draft, existing: Option<&KeyValue>, scene: &Scene<'_>) -> Progres
             },
         ));
     }
-    let object = existing.map(storage::decode).transpose()?;
-    let name = object
-        .as_ref()
-        .map_or_else(String::new, |object| object.meta().name.clone());
+    let name = object.map_or_else(String::new, |object| object.meta().name.clone());
     if generated {
         return Err(Status::generated_name_taken(
             &resource.group,

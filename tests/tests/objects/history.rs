@@ -15,17 +15,18 @@ use tests::{
     },
 };
 
-/// Where the objects of [`tests::strategies::objects::KINDS`] are stored.
-const PREFIXES: [&str; 9] = [
-    "/registry/configmaps/",
-    "/registry/secrets/",
-    "/registry/pods/",
-    "/registry/deployments/",
-    "/registry/services/specs/",
+/// Where the objects of [`tests::strategies::objects::KINDS`] are stored, namespaces and all.
+const PREFIXES: [&str; 10] = [
+    "/registry/configmaps/d/",
+    "/registry/configmaps/e/",
+    "/registry/secrets/d/",
+    "/registry/pods/d/",
+    "/registry/deployments/d/",
+    "/registry/services/specs/d/",
     "/registry/namespaces/",
     "/registry/minions/",
-    "/registry/leases/",
-    "/registry/poddisruptionbudgets/",
+    "/registry/leases/d/",
+    "/registry/poddisruptionbudgets/d/",
 ];
 
 proptest! {

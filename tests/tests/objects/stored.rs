@@ -79,17 +79,23 @@ fn both_runs(player: &mut Player, ask: &Ask) -> TestCaseResult {
     Ok(())
 }
 
+/// Without the resourceVersions of the object, and of those in a list or table.
 fn unversioned(mut document: Value) -> Value {
-    let parts = document["items"].as_array_mut().into_iter().flatten();
-    for object in parts {
-        drop_version(object);
+    match &mut document {
+        Value::Object(members) => {
+            for (name, member) in members.iter_mut() {
+                if name == "metadata" && member.is_object() {
+                    member["resourceVersion"].take();
+                }
+                *member = unversioned(member.take());
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                *item = unversioned(item.take());
+            }
+        }
+        _ => {}
     }
-    drop_version(&mut document);
     document
-}
-
-fn drop_version(object: &mut Value) {
-    if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("resourceVersion");
-    }
 }
