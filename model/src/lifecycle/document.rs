@@ -239,3 +239,86 @@ pub fn ensure_namespace(scene: &Scene<'_>, document: &mut Value) -> Result<(), R
 pub fn check_name(scene: &Scene<'_>, document: &Value) -> Result<(), Refusal> {
     validation::meta::ensure_name(&document["metadata"], scene.name())
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        ambient::Ambient,
+        config::Config,
+        frozen::Frozen,
+        lifecycle::{Effect, Event, Next, begin},
+        wire::{Body, Head},
+    };
+    use serde_json::Value;
+
+    /// Sends bytes that say they are protobuf; the status of the answer, and the text in it.
+    fn check(method: &str, path: &str, body: &[u8], code: u16, pointer: &str, expected: &str) {
+        let (config, ambient) = (Config::permissive(), Ambient::default());
+        let head = Head {
+            method: method.into(),
+            path: path.into(),
+            headers: [("content-type".into(), super::negotiate::PROTOBUF.into())].into(),
+            ..Head::default()
+        };
+        let Next::Wait(request, Effect::Body { .. }) = begin(&head, &config, &ambient).next else {
+            panic!("{method} {path} has a body");
+        };
+        let event = Event::Body(Ok(Frozen::from(body.to_vec())));
+        let Next::Done(answer) = request.resume(event, &config, &ambient).next else {
+            panic!("{method} {path} needs nothing else");
+        };
+        let Body::Document { bytes, .. } = answer.body else {
+            panic!("{method} {path} is answered with a document");
+        };
+        let document: Value = serde_json::from_slice(bytes.bytes()).unwrap();
+        let text = document.pointer(pointer).and_then(Value::as_str);
+        assert_eq!(
+            (answer.code, text),
+            (code, Some(expected)),
+            "{method} {path}"
+        );
+    }
+
+    #[test]
+    fn protobuf_is_taken_where_documents_are() {
+        let reviews = "/apis/authentication.k8s.io/v1/selfsubjectreviews";
+        // A `SelfSubjectReview` that leaves everything to what is expected.
+        let empty = b"k8s\0\x12\x00";
+        let name = "/status/userInfo/username";
+        check("POST", reviews, empty, 201, name, "system:anonymous");
+        check(
+            "POST",
+            reviews,
+            b"{}",
+            400,
+            "/message",
+            "the object provided is unrecognized (must be of type SelfSubjectReview): provided \
+             data does not appear to be a protobuf message, expected prefix [107 56 115 0] ({})",
+        );
+        check(
+            "POST",
+            reviews,
+            b"k8s\0\x12\x02\x08\x01",
+            400,
+            "/message",
+            "SelfSubjectReview in version \"v1\" cannot be handled as a SelfSubjectReview: proto: \
+             wrong wireType = 0 for field ObjectMeta",
+        );
+        check(
+            "PUT",
+            "/api/v1/namespaces/n/configmaps/c",
+            b"k8s\0",
+            400,
+            "/message",
+            "the object provided is unrecognized (must be of type ConfigMap): empty body \
+             (6b387300)",
+        );
+        for path in ["/api/v1/namespaces/n/pods/p", "/api/v1/namespaces/n/pods"] {
+            let cut = b"k8s\0\x12\x09";
+            check("DELETE", path, cut, 400, "/message", "unexpected EOF");
+            // `dryRun: [x]`
+            let options = b"k8s\0\x12\x03\x2a\x01x";
+            check("DELETE", path, options, 422, "/reason", "Invalid");
+        }
+    }
+}

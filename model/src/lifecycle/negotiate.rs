@@ -204,7 +204,7 @@ fn thousandths(quality: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::{Offer, negotiate};
+    use super::{Offer, check_content_type, negotiate};
     use crate::{table::Form, wire::Encoding};
 
     fn check(header: &str, offer: Offer, expected: Option<(Encoding, Form)>) {
@@ -248,5 +248,21 @@ mod tests {
         let partial = Some((Encoding::Json, Form::PartialObjectMetadata));
         check(metadata, Offer::Object, partial);
         check(metadata, Offer::Collection, None);
+    }
+
+    #[test]
+    fn bodies_are_json_yaml_or_protobuf() {
+        for taken in [
+            "",
+            "application/json; charset=utf-8",
+            "application/yaml",
+            "application/vnd.kubernetes.protobuf",
+        ] {
+            assert_eq!(check_content_type(taken), Ok(()), "{taken}");
+        }
+        for refused in ["text/plain", "application/vnd.kubernetes.protobuf2"] {
+            let refusal = check_content_type(refused).unwrap_err();
+            assert_eq!(refusal.code, 415, "{refused}");
+        }
     }
 }

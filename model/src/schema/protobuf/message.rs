@@ -166,8 +166,7 @@ impl Decoder<'_> {
             Kind::Int64 => reader.varint()?.cast_signed().into(),
             Kind::Double => {
                 let double = f64::from_bits(reader.fixed64()?);
-                let number = Number::from_f64(double);
-                let number = number.ok_or_else(|| format!("json: unsupported value: {double}"))?;
+                let number = Number::from_f64(double).ok_or_else(|| unsupported(double))?;
                 Value::Number(number)
             }
             Kind::Message(id) => self.message(self.messages.at(id), reader.bytes()?, depth)?,
@@ -272,6 +271,18 @@ fn expect(field: &Field, tag: Tag, wire: Wire) -> Result<(), String> {
     }
     let (found, name) = (tag.wire.number(), field.go_name());
     Err(format!("proto: wrong wireType = {found} for field {name}"))
+}
+
+/// What JSON has no number for, as Go calls it.
+fn unsupported(double: f64) -> String {
+    let name = if double.is_nan() {
+        "NaN"
+    } else if double > 0.0 {
+        "+Inf"
+    } else {
+        "-Inf"
+    };
+    format!("json: unsupported value: {name}")
 }
 
 fn object(before: Option<Value>) -> Map<String, Value> {

@@ -381,7 +381,7 @@ fn schemas_have_forms_of_their_own() {
     check_error(
         &definition(&[infinite]),
         true,
-        "json: unsupported value: inf",
+        "json: unsupported value: +Inf",
     );
 }
 
