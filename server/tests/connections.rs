@@ -1,5 +1,6 @@
 //! What a connection may do to the server, as raw bytes over TLS.
 
+use model::config::User;
 use server::{Identity, Options, Running, Server};
 use std::sync::Arc;
 use tokio::{
@@ -114,7 +115,7 @@ async fn bad_requests_are_answered_and_the_server_lives_on() {
             &request[..request.len().min(60)]
         );
     }
-    let answer = get(&running, None, "/healthz").await;
+    let answer = get(&running, Some(&running.admin), "/healthz").await;
     assert!(
         answer.starts_with("HTTP/1.1 200 ") && answer.ends_with("ok"),
         "{answer}"
@@ -143,24 +144,26 @@ async fn a_certificate_of_another_authority_is_unauthorized() {
 async fn too_many_requests_are_turned_away_but_not_those_of_superusers() {
     let running = start(Options {
         max_mutating_requests_in_flight: 1,
+        tokens: [("t".to_owned(), User::default())].into(),
         ..Options::default()
     })
     .await;
+    let ordinary = post().replace("Content-Type:", "Authorization: Bearer t\r\nContent-Type:");
     let mut slow = connect(&running, None).await;
-    slow.write_all(post().as_bytes()).await.unwrap();
+    slow.write_all(ordinary.as_bytes()).await.unwrap();
     counted(
         &running,
         "apiserver_current_inflight_requests{request_kind=\"mutating\"} 1",
     )
     .await;
-    let request = post() + NAMESPACE;
-    let refused = exchange(&running, None, request.as_bytes()).await;
+    let refused = exchange(&running, None, (ordinary + NAMESPACE).as_bytes()).await;
     assert!(refused.starts_with("HTTP/1.1 429 "), "{refused}");
     assert!(refused.contains("\r\nretry-after: 1\r\n"), "{refused}");
     assert!(
         refused.ends_with("Too many requests, please try again later.\n"),
         "{refused}"
     );
+    let request = post() + NAMESPACE;
     let answer = exchange(&running, Some(&running.admin), request.as_bytes()).await;
     assert!(answer.starts_with("HTTP/1.1 201 "), "{answer}");
     slow.write_all(NAMESPACE.as_bytes()).await.unwrap();
@@ -206,7 +209,7 @@ async fn a_drain_answers_what_has_begun_and_ends_watches_cleanly() {
 #[tokio::test]
 async fn a_request_that_takes_too_long_is_ended() {
     let running = start(Options::default()).await;
-    let mut slow = connect(&running, None).await;
+    let mut slow = connect(&running, Some(&running.admin)).await;
     let request = post().replace("/api/v1/namespaces", "/api/v1/namespaces?timeout=10ms");
     slow.write_all(request.as_bytes()).await.unwrap();
     let answer = rest(&mut slow).await;
