@@ -197,11 +197,7 @@ fn all_namespaces_and_chunks() {
     };
     let items: Vec<String> = (0..25).map(item).collect();
     kubectl.ok("create ns odd");
-    let list = format!(
-        r#"{{"apiVersion":"v1","kind":"List","items":[{}]}}"#,
-        items.join(",")
-    );
-    kubectl.ok_with_input("create -f -", &list);
+    kubectl.ok_with_input("create -f -", &items.join("\n"));
 
     let ran = kubectl.run("get cm -A --chunk-size=10 --no-headers -v=6", "");
     let found: Vec<(&str, &str)> = ran
@@ -264,10 +260,11 @@ fn describe() {
         }
     }
     let event = r#"{"apiVersion":"v1","kind":"Event","metadata":{"name":"e","namespace":"shop"},
-        "involvedObject":{"apiVersion":"v1","kind":"Pod","name":"single","namespace":"shop"},
+        "involvedObject":{"kind":"Pod","name":"single","namespace":"shop","uid":"UID"},
         "type":"Warning","reason":"FailedScheduling","message":"no room","count":2,
         "firstTimestamp":"2026-01-01T00:00:00Z","lastTimestamp":"2026-01-01T00:00:00Z"}"#;
-    kubectl.ok_with_input("create -f -", event);
+    let uid = kubectl.value("pod single -n shop", "{.metadata.uid}");
+    kubectl.ok_with_input("create -f -", &event.replace("UID", &uid));
     let text = kubectl.ok("describe pod single -n shop");
     let line = text.lines().last().unwrap();
     assert!(
