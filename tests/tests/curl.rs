@@ -159,6 +159,8 @@ fn the_commands_of_the_readme() {
     let mut answers = Vec::new();
     for command in asking {
         let command = command.replace("https://127.0.0.1:6443", &live.url());
+        // Into a pipe curl writes in large pieces unless it is told not to.
+        let command = command.replacen("curl ", "curl --no-buffer ", 1);
         let script = format!("{}\nexec {command}", settings.join("\n"));
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).current_dir(live.certificates());
