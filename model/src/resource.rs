@@ -65,6 +65,11 @@ impl Resource {
         api_version(&self.group, &self.version)
     }
 
+    /// What it is sorted by.
+    fn place(&self) -> (&str, &str, &str) {
+        (&self.group, &self.version, &self.plural)
+    }
+
     /// Objects of this resource are stored; if not, it is a question that is answered and
     /// forgotten, like a TokenReview.
     #[must_use]
@@ -91,7 +96,10 @@ pub fn split_api_version(api_version: &str) -> (&str, &str) {
 
 /// All resources that a server serves.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Resources(BTreeMap<(String, String, String), Arc<Resource>>);
+pub struct Resources(
+    /// Sorted by group, version and plural name.
+    Vec<Arc<Resource>>,
+);
 
 impl Resources {
     /// The built-in resources of kube-apiserver 1.36.
@@ -131,19 +139,28 @@ impl Resources {
                 resource.subresources.insert(subresource.into(), body);
             }
         }
-        Resources(
-            table
-                .into_iter()
-                .map(|(name, resource)| (name, Arc::new(resource)))
-                .collect(),
-        )
+        Resources(table.into_values().map(Arc::new).collect())
     }
 
     /// The resource of that group, version and plural name.
     #[must_use]
     pub fn find(&self, group: &str, version: &str, plural: &str) -> Option<&Arc<Resource>> {
+        let wanted = (group, version, plural);
+        let at = self
+            .0
+            .binary_search_by(|resource| resource.place().cmp(&wanted));
+        at.ok().and_then(|index| self.0.get(index))
+    }
+
+    /// True when some resource of `group` is served.
+    #[must_use]
+    pub fn serves_group(&self, group: &str) -> bool {
+        let first = self
+            .0
+            .partition_point(|resource| resource.group.as_str() < group);
         self.0
-            .get(&(group.to_owned(), version.to_owned(), plural.to_owned()))
+            .get(first)
+            .is_some_and(|resource| resource.group == group)
     }
 
     /// The resource in whose version objects of `resource` are stored.
@@ -155,7 +172,7 @@ impl Resources {
 
     /// All resources, sorted by group, version and plural name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Resource>> {
-        self.0.values()
+        self.0.iter()
     }
 }
 

@@ -48,7 +48,9 @@ pub(crate) async fn serve(
     };
     let accept_encoding = head.header("accept-encoding").to_owned();
     let query = Query::parse(&head.query);
-    let path = unescape(&head.path, false).unwrap_or_else(|| head.path.clone());
+    let Some(path) = unescape(&head.path, false) else {
+        return Answer::text(400, "400 Bad Request").into_http("");
+    };
     let attributes = Attributes::of(&head, &path, &query);
     let labels = Labels::of(
         &head.method,

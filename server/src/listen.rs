@@ -19,6 +19,7 @@ use hyper::{
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use std::{convert::Infallible, io, net::SocketAddr, pin::pin, sync::Arc, time::Duration};
 use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, watch},
     task::JoinSet,
@@ -90,10 +91,18 @@ async fn connection(
     mut closing: watch::Receiver<bool>,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     stream.set_nodelay(true)?;
-    let handshake = timeout(HANDSHAKE, tls.acceptor.accept(stream));
-    let stream = tokio::select! {
-        stream = handshake => stream.map_err(io::Error::from)??,
+    let secured = async {
+        if speaks_plain_http(&stream).await? {
+            return refuse_plain_http(stream).await.map(|()| None);
+        }
+        tls.acceptor.accept(stream).await.map(Some)
+    };
+    let secured = tokio::select! {
+        secured = timeout(HANDSHAKE, secured) => secured.map_err(io::Error::from)??,
         () = told(&mut closing) => return Ok(()),
+    };
+    let Some(stream) = secured else {
+        return Ok(());
     };
     let (_, session) = stream.get_ref();
     let is_http2 = session.alpn_protocol() == Some(b"h2");
@@ -109,6 +118,25 @@ async fn connection(
         speak_http1(core, peer, io, closing).await?;
     }
     Ok(())
+}
+
+/// What a connection begins with that takes the port for one of plain HTTP (crypto/tls'
+/// `tlsRecordHeaderLooksLikeHTTP`). A client that sends less at first is taken to speak TLS.
+async fn speaks_plain_http(stream: &TcpStream) -> io::Result<bool> {
+    let mut start = [0; 5];
+    stream.peek(&mut start).await?;
+    Ok([b"GET /", b"HEAD ", b"POST ", b"PUT /", b"OPTIO"].contains(&&start))
+}
+
+/// Says so, as net/http's server does, and ends the connection.
+async fn refuse_plain_http(mut stream: TcpStream) -> io::Result<()> {
+    const ANSWER: &[u8] = b"HTTP/1.0 400 Bad Request\r\n\r\n\
+        Client sent an HTTP request to an HTTPS server.\n";
+    // What is left unread when a socket is closed resets the connection, and the answer is lost.
+    let mut discarded = [0; 4096];
+    stream.read(&mut discarded).await?;
+    stream.write_all(ANSWER).await?;
+    stream.shutdown().await
 }
 
 async fn speak_http1<I: Read + Write + Unpin + Send + 'static>(

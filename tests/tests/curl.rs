@@ -1,7 +1,7 @@
 //! Plain curl, as the README shows it.
 
 use serde_json::{Value, json};
-use std::io::ErrorKind;
+use std::{io::ErrorKind, process::Stdio};
 use tests::live::{Live, PATIENCE};
 use tokio::{
     io::{AsyncBufReadExt, BufReader},
@@ -89,11 +89,7 @@ fn a_config_map_is_created_listed_watched_and_deleted() {
 
     let watch = format!("{CONFIG_MAPS}?watch=true&resourceVersion={version}");
     let mut watching = live
-        .run(async {
-            curl(&live, &[], &watch)
-                .stdout(std::process::Stdio::piped())
-                .spawn()
-        })
+        .run(async { curl(&live, &[], &watch).stdout(Stdio::piped()).spawn() })
         .unwrap();
     let mut lines = BufReader::new(watching.stdout.take().unwrap()).lines();
     let patch = [
@@ -129,6 +125,71 @@ fn without_a_certificate_there_is_no_way_in() {
     command.arg(format!("{}{CONFIG_MAPS}", live.url()));
     let output = live.run(async { command.output().await }).unwrap();
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
-    let code = status["code"].as_u64().unwrap();
-    assert!(code == 401 || code == 403, "{status}");
+    assert_eq!(
+        (&status["code"], &status["reason"]),
+        (&401.into(), &"Unauthorized".into())
+    );
+}
+
+/// The commands of the README's console block that uses curl, with their continuation lines.
+fn readme_commands() -> Vec<String> {
+    const README: &str = include_str!("../../README.md");
+    let block = README
+        .split("```")
+        .find(|block| block.starts_with("console\n") && block.contains("$ curl "))
+        .expect("the README shows curl");
+    let joined = block.replace("\\\n", " ");
+    let commands = joined.lines().filter_map(|line| line.strip_prefix("$ "));
+    commands.map(str::to_owned).collect()
+}
+
+#[test]
+fn the_commands_of_the_readme() {
+    let live = Live::start();
+    let commands = readme_commands();
+    let (setting, asking): (Vec<&String>, Vec<&String>) = commands
+        .iter()
+        .partition(|command| !command.starts_with("curl "));
+    // The directory is another here; what else is set is kept.
+    let settings: Vec<&str> = setting
+        .into_iter()
+        .map(String::as_str)
+        .filter(|command| !command.starts_with("cd "))
+        .collect();
+    let mut answers = Vec::new();
+    for command in asking {
+        let command = command.replace("https://127.0.0.1:6443", &live.url());
+        let script = format!("{}\nexec {command}", settings.join("\n"));
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).current_dir(live.certificates());
+        shell
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true);
+        let mut child = live.run(async { shell.spawn() }).unwrap();
+        let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+        // A watch goes on for ever: its first line is enough.
+        let mut text = String::new();
+        while let Some(line) = live.run(output.next_line()).unwrap() {
+            text += &line;
+            if command.contains("watch=1") {
+                break;
+            }
+        }
+        answers.push(text);
+    }
+    let [ready, created, event] = &answers[..] else {
+        panic!("{answers:?}");
+    };
+    assert!(ready.ends_with("readyz check passed"), "{ready}");
+    let created: Value = serde_json::from_str(created).unwrap();
+    assert_eq!(
+        (&created["kind"], &created["data"]["k"]),
+        (&"ConfigMap".into(), &"v".into())
+    );
+    let event: Value = serde_json::from_str(event).unwrap();
+    assert_eq!(
+        (&event["type"], &event["object"]),
+        (&"ADDED".into(), &created)
+    );
 }

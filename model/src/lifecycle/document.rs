@@ -1,6 +1,6 @@
 //! Documents on their way in and out: decoding bodies, and stored objects in the served version.
 
-use super::{context::Scene, options::FieldValidation};
+use super::{context::Scene, negotiate, options::FieldValidation};
 use crate::{
     kinds,
     object::Object,
@@ -74,7 +74,8 @@ pub fn decode(
     let refuse = |head: Option<&schema::Head>, why: &str| {
         Status::bad_request(schema::refusal(&kind.kind, head, bytes, why))
     };
-    let parsed = schema::Document::parse(bytes).map_err(|why| refuse(None, &why))?;
+    let parsed = parse(scene, bytes, kind)
+        .map_err(|malformed| refuse(malformed.head.as_ref(), &malformed.why))?;
     let mut head = parsed.head().map_err(|why| refuse(None, &why))?;
     if head.kind.is_empty() {
         head.kind = kind.kind.clone();
@@ -111,6 +112,26 @@ pub fn decode(
         document: with_type(decoded.value, kind),
         warnings,
     })
+}
+
+/// Reads a body as the request's `Content-Type` says: JSON, or Kubernetes' protobuf.
+///
+/// # Errors
+/// It is neither.
+pub fn parse(
+    scene: &Scene<'_>,
+    bytes: &[u8],
+    expected: &BodyKind,
+) -> Result<schema::Document, schema::Malformed> {
+    if negotiate::media_type(&scene.context.content_type) != negotiate::PROTOBUF {
+        let parsed = schema::Document::parse(bytes);
+        return parsed.map_err(|why| schema::Malformed { head: None, why });
+    }
+    let expected = schema::Head {
+        api_version: expected.api_version(),
+        kind: expected.kind.clone(),
+    };
+    schema::Document::from_protobuf(&scene.config.types, &expected, bytes)
 }
 
 /// What the problems of a decoded document come to: warnings, or the text of a strict error.

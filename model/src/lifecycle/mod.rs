@@ -73,7 +73,7 @@ pub enum Effect {
 /// What the outside answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
-    /// To [`Effect::Body`]: JSON or patch bytes.
+    /// To [`Effect::Body`]: JSON, patch bytes, or Kubernetes' protobuf.
     Body(Result<Frozen, BodyError>),
     /// To [`Effect::Cache`].
     Cache(Cache),
@@ -102,6 +102,10 @@ pub struct Step {
 
 /// How it goes on.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "each step moves one of them; a box would be one more allocation a step"
+)]
 pub enum Next {
     /// Do this, then resume.
     Wait(InFlight, Effect),

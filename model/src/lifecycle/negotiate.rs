@@ -125,17 +125,21 @@ pub fn unsupported_media_type(taken: &[&str]) -> Refusal {
     )
 }
 
-/// Refuses a body that is neither JSON nor YAML (which the driver has turned into JSON).
+/// Kubernetes' protobuf, which bodies may have and answers don't.
+pub const PROTOBUF: &str = "application/vnd.kubernetes.protobuf";
+
+/// Refuses a body that is neither JSON nor YAML (which the driver has turned into JSON) nor
+/// Kubernetes' protobuf.
 ///
 /// # Errors
-/// 415, also for Kubernetes' protobuf, which is not served yet.
+/// 415 for any other.
 pub fn check_content_type(header: &str) -> Result<(), Refusal> {
     match media_type(header).as_str() {
-        "" | "application/json" | "application/yaml" => Ok(()),
+        "" | "application/json" | "application/yaml" | PROTOBUF => Ok(()),
         _ => Err(unsupported_media_type(&[
             "application/json",
             "application/yaml",
-            "application/vnd.kubernetes.protobuf",
+            PROTOBUF,
         ])),
     }
 }

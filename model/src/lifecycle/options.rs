@@ -1,11 +1,15 @@
 //! The options of each verb, read from query and body and validated.
 
-use super::{context::Scene, negotiate, query::Query};
+use super::{
+    context::Scene,
+    document::{self, BodyKind},
+    negotiate,
+    query::Query,
+};
 use crate::{
     cache::Filter,
     etcd::Revision,
     object::Object,
-    schema,
     selector::{self, FieldSelector, LabelSelector},
     status::{Refusal, Status},
     validation::options,
@@ -142,7 +146,13 @@ impl DeleteOptions {
     }
 
     fn from_body(scene: &Scene<'_>, body: &[u8]) -> Result<Value, Refusal> {
-        let parsed = schema::Document::parse(body).map_err(Status::bad_request)?;
+        let expected = BodyKind {
+            group: "meta.k8s.io".into(),
+            version: "v1".into(),
+            kind: "DeleteOptions".into(),
+        };
+        let parsed = document::parse(scene, body, &expected)
+            .map_err(|malformed| Status::bad_request(malformed.why))?;
         let head = parsed.head().map_err(Status::bad_request)?;
         if !matches!(head.kind.as_str(), "" | "DeleteOptions") {
             return Err(Status::bad_request(format!(

@@ -50,7 +50,7 @@ pub fn answer(
     }
     let accept = head.header("accept");
     let document = match segments.as_slice() {
-        [] => Some(discovery::root_paths(&config.resources, &OTHERS)),
+        [] if path == "/" => Some(discovery::root_paths(&config.resources, &OTHERS)),
         ["version"] => Some(config.version.document()),
         ["api" | "apis"] => {
             if let Some(answer) = aggregated(segments[0], accept, head, context, config)? {
@@ -76,7 +76,7 @@ pub fn answer(
         };
         let in_group = matches!(root, "api" | "apis")
             && segments.len() > 1
-            && route::serves_group(&config.resources, group);
+            && config.resources.serves_group(group);
         return if in_group {
             Err(route::not_found())
         } else {

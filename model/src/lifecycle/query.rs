@@ -14,11 +14,13 @@ use alloc::{
 pub struct Query(BTreeMap<String, Vec<String>>);
 
 impl Query {
-    /// Decodes `a=b&c=d`. Pairs with broken escapes are passed over, as Go's `URL.Query` does.
+    /// Decodes `a=b&c=d`. Pairs with broken escapes or semicolons are passed over, as Go's
+    /// `URL.Query` does.
     #[must_use]
     pub fn parse(text: &str) -> Query {
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+        let sound = |pair: &&str| !pair.is_empty() && !pair.contains(';');
+        for pair in text.split('&').filter(sound) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             if let Some((name, value)) = unescape(name, true).zip(unescape(value, true)) {
                 values.entry(name).or_default().push(value);
@@ -95,7 +97,8 @@ impl Query {
     }
 }
 
-/// Undoes percent-encoding; `None` when it is broken or the result is not UTF-8.
+/// Undoes percent-encoding; `None` when it is broken. What is not UTF-8 becomes U+FFFD: it must
+/// neither vanish (a selector that does would select everything) nor match anything.
 #[must_use]
 pub fn unescape(text: &str, plus_is_space: bool) -> Option<String> {
     if !text.contains(['%', '+']) {
@@ -113,7 +116,7 @@ pub fn unescape(text: &str, plus_is_space: bool) -> Option<String> {
             other => other,
         });
     }
-    String::from_utf8(out).ok()
+    Some(String::from_utf8_lossy(&out).into_owned())
 }
 
 fn escape(text: &str) -> String {
@@ -141,9 +144,10 @@ mod tests {
         assert_eq!(query.number("n").unwrap(), Some(-7));
         assert_eq!(query.all("n").len(), 2);
         assert_eq!(Query::parse(&query.encode()), query);
-        for broken in ["a=%", "a=%4", "a=%zz", "a=%ff", "%=b"] {
+        for broken in ["a=%", "a=%4", "a=%zz", "%=b", "a=b;c=d"] {
             assert_eq!(Query::parse(broken), Query::default(), "{broken}");
         }
+        assert_eq!(Query::parse("a=%ffb").text("a"), "\u{fffd}b");
         let wrong = Query::parse("n=abc").number("n").unwrap_err();
         assert_eq!(
             wrong.message,

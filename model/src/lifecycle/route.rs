@@ -85,7 +85,7 @@ pub fn route(
     watch: bool,
     resources: &Resources,
 ) -> Result<Target, Refusal> {
-    if !attributes.is_resource || !serves_group(resources, &attributes.group) {
+    if !attributes.is_resource || !resources.serves_group(&attributes.group) {
         return Ok(Target::Path);
     }
     let place = place(attributes, resources).ok_or_else(not_found)?;
@@ -118,12 +118,6 @@ pub fn not_found() -> Refusal {
 pub fn method_not_allowed() -> Refusal {
     let message = "the server does not allow this method on the requested resource";
     Status::new(Reason::MethodNotAllowed, message).about("", "", "")
-}
-
-/// True when some resource of `group` is served.
-#[must_use]
-pub fn serves_group(resources: &Resources, group: &str) -> bool {
-    resources.iter().any(|resource| resource.group == group)
 }
 
 fn place<'a>(attributes: &'a Attributes, resources: &Resources) -> Option<Place<'a>> {

@@ -36,25 +36,26 @@ pub enum Start {
 /// Bad options.
 pub fn begin(scene: &Scene<'_>) -> Progress {
     let options = ListOptions::read(scene)?;
-    if options.version == Version::Latest && options.send_initial_events != Some(false) {
-        return Ok(Turn::Wait(
-            Stage::Watch(Start::Revision(options)),
-            Effect::Revision,
-        ));
-    }
     let start = match options.version {
-        Version::Latest => Revision(0),
+        Version::Latest => {
+            return Ok(Turn::Wait(
+                Stage::Watch(Start::Revision(options)),
+                Effect::Revision,
+            ));
+        }
         Version::NotOlder(revision) | Version::Exact(revision) => revision,
     };
-    let at_least = if options.send_initial_events == Some(true) {
-        start
-    } else {
-        Revision(0)
-    };
-    Ok(Turn::Wait(
+    Ok(from(options, start))
+}
+
+/// Waits for the cache: a watch that begins with the state needs one that is not older.
+fn from(options: ListOptions, start: Revision) -> Turn {
+    let with_state = options.send_initial_events == Some(true);
+    let at_least = if with_state { start } else { Revision(0) };
+    Turn::Wait(
         Stage::Watch(Start::Cache(options, start)),
         Effect::Cache { at_least },
-    ))
+    )
 }
 
 impl Start {
@@ -64,10 +65,7 @@ impl Start {
     /// None: a start that is too old is an ERROR event of a granted watch (rule 14).
     pub fn resume(self, event: Event, scene: &Scene<'_>) -> Progress {
         match (self, event) {
-            (Start::Revision(options), Event::Revision(at_least)) => {
-                let stage = Stage::Watch(Start::Cache(options, Revision(0)));
-                Ok(Turn::Wait(stage, Effect::Cache { at_least }))
-            }
+            (Start::Revision(options), Event::Revision(newest)) => Ok(from(options, newest)),
             (Start::Cache(options, start), Event::Cache(cache)) => {
                 let resource = &scene.endpoint.resource;
                 let request = WatchRequest {

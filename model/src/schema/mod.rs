@@ -8,10 +8,12 @@ mod canonical;
 mod decode;
 pub(crate) mod json;
 mod moment;
+mod protobuf;
 pub mod quantity;
 mod types;
 
 pub use canonical::canonical;
+pub use protobuf::Malformed;
 pub use types::{Field, ListType, Omit, PatchStrategy, Shape, Special, Type, TypeId, Types};
 
 use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
@@ -66,6 +68,20 @@ impl Document {
         Json::parse(bytes)
             .map(Document)
             .map_err(|why| headless(&why))
+    }
+
+    /// Reads a request's body in Kubernetes' protobuf (`application/vnd.kubernetes.protobuf`), as
+    /// the document that stands for the same object. What the body doesn't say it is, it is taken
+    /// to be what was `expected`.
+    ///
+    /// # Errors
+    /// In the words of `serializer/protobuf/protobuf.go` and of the generated decoders.
+    pub fn from_protobuf(
+        types: &Types,
+        expected: &Head,
+        bytes: &[u8],
+    ) -> Result<Document, Malformed> {
+        protobuf::document(types, expected, bytes).map(Document::from)
     }
 
     /// What it says it is.

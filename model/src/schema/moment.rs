@@ -4,8 +4,9 @@
 use crate::golang::quote;
 use alloc::{format, string::String};
 use jiff::{
-    SignedDuration,
+    SignedDuration, Timestamp,
     civil::{Date, DateTime},
+    tz::Offset,
 };
 
 const SECONDS: &str = "2006-01-02T15:04:05Z07:00";
@@ -27,6 +28,44 @@ pub(super) fn seconds(text: &str) -> Result<Option<String>, String> {
 pub(super) fn microseconds(text: &str) -> Result<Option<String>, String> {
     let moment = Parser::new(text, MICROSECONDS).parse(true)?;
     Ok(moment.map(|moment| format!("{moment:.6}Z")))
+}
+
+/// The time so many seconds after 1970, as `metav1.Time` writes it.
+///
+/// # Errors
+/// Its year does not have four digits.
+pub(super) fn of_seconds(seconds: i64) -> Result<Option<String>, String> {
+    let moment = since_1970(seconds, 0)?;
+    Ok(moment.map(|moment| format!("{moment:.0}Z")))
+}
+
+/// The time so many seconds and nanoseconds after 1970, as `metav1.MicroTime` writes it.
+///
+/// # Errors
+/// Its year does not have four digits.
+pub(super) fn of_microseconds(seconds: i64, nanoseconds: i32) -> Result<Option<String>, String> {
+    let moment = since_1970(seconds, nanoseconds / 1_000 * 1_000)?;
+    Ok(moment.map(|moment| format!("{moment:.6}Z")))
+}
+
+fn since_1970(seconds: i64, nanoseconds: i32) -> Result<Option<DateTime>, String> {
+    let out = || format!("time out of range: {seconds} seconds since 1970");
+    // Go lets the nanoseconds be more than a second, and negative.
+    let whole = nanoseconds.div_euclid(1_000_000_000);
+    let seconds_since = seconds.checked_add(whole.into()).ok_or_else(out)?;
+    let moment = Timestamp::new(seconds_since, nanoseconds.rem_euclid(1_000_000_000));
+    let moment = Offset::UTC.to_datetime(moment.map_err(|_| out())?);
+    if moment.year() < 0 {
+        return Err(out());
+    }
+    Ok(Some(moment).filter(|moment| !is_zero(*moment)))
+}
+
+/// Go's zero time, in the year 1.
+fn is_zero(moment: DateTime) -> bool {
+    (moment.year(), moment.month(), moment.day()) == (1, 1, 1)
+        && (moment.hour(), moment.minute(), moment.second()) == (0, 0, 0)
+        && moment.subsec_nanosecond() == 0
 }
 
 struct Parser<'a> {
@@ -77,9 +116,7 @@ impl<'a> Parser<'a> {
         let moment = moment.saturating_sub(SignedDuration::from_secs(offset));
         let micro = if micro { 1_000 } else { 1_000_000_000 };
         let kept = moment.subsec_nanosecond() / micro * micro;
-        let zero = (moment.year(), moment.month(), moment.day()) == (1, 1, 1)
-            && (moment.hour(), moment.minute(), moment.second()) == (0, 0, 0)
-            && moment.subsec_nanosecond() == 0;
+        let zero = is_zero(moment);
         let moment = moment.with().subsec_nanosecond(kept).build();
         Ok(moment.ok().filter(|_| !zero))
     }
@@ -184,7 +221,7 @@ impl<'a> Parser<'a> {
 
 #[cfg(test)]
 mod tests {
-    use super::{microseconds, seconds};
+    use super::{microseconds, of_microseconds, of_seconds, seconds};
 
     fn check(text: &str, expected: Result<Option<&str>, &str>) {
         let found = seconds(text);
@@ -209,6 +246,25 @@ mod tests {
         );
         let micro = microseconds("2024-02-29T01:02:03.123456+00:00").unwrap();
         assert_eq!(micro.as_deref(), Some("2024-02-29T01:02:03.123456Z"));
+    }
+
+    #[test]
+    fn times_in_protobuf_are_counted_from_1970() {
+        assert_eq!(of_seconds(0).unwrap().unwrap(), "1970-01-01T00:00:00Z");
+        assert_eq!(of_seconds(-62_135_596_800), Ok(None));
+        let last = of_seconds(253_402_300_799 - 2 * 86_400).unwrap().unwrap();
+        assert_eq!(last, "9999-12-29T23:59:59Z");
+        let micro = of_microseconds(1, 2_000_003_999).unwrap().unwrap();
+        assert_eq!(micro, "1970-01-01T00:00:03.000003Z");
+        let before = of_microseconds(0, -1_000).unwrap().unwrap();
+        assert_eq!(before, "1969-12-31T23:59:59.999999Z");
+        for hostile in [i64::MAX, i64::MIN, -99_999_999_999] {
+            assert!(of_seconds(hostile).is_err(), "{hostile}");
+            assert!(
+                of_microseconds(hostile, i32::MIN).is_err()
+                    && of_microseconds(hostile, i32::MAX).is_err()
+            );
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The types of the built-in API, as data: `data/types.tsv` and `data/kinds.tsv` (read off the
 //! OpenAPI documents of kube-apiserver 1.36) and `data/encoding.tsv` (what OpenAPI does not say).
 
+use super::protobuf::Messages;
 use alloc::{
     collections::BTreeMap,
     format,
@@ -14,6 +15,8 @@ pub struct Types {
     types: Vec<Type>,
     names: BTreeMap<&'static str, TypeId>,
     kinds: BTreeMap<(&'static str, &'static str, &'static str), &'static str>,
+    /// How they are written in protobuf.
+    pub(super) messages: Messages,
 }
 
 /// Where a type stands in its [`Types`].
@@ -163,6 +166,7 @@ impl Types {
             types: Vec::new(),
             names: BTreeMap::new(),
             kinds: BTreeMap::new(),
+            messages: Messages::built_in(),
         };
         for row in table.lines().skip(1) {
             types.declare(row);
@@ -398,7 +402,7 @@ fn special(name: &str, json: &str) -> Option<Special> {
     )
 }
 
-fn columns<const N: usize>(row: &'static str) -> [&'static str; N] {
+pub(super) fn columns<const N: usize>(row: &'static str) -> [&'static str; N] {
     let mut columns = row.split('\t');
     core::array::from_fn(|_| columns.next().unwrap_or_default())
 }

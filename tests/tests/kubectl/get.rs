@@ -259,7 +259,7 @@ fn describe() {
             "svc web",
             vec![
                 "Selector:                 app=web",
-                "Endpoints:                ",
+                "Endpoints:                <none>",
             ],
         ),
         (

@@ -68,11 +68,22 @@ pub enum Shown {
 impl fmt::Debug for Client {
     /// For stories: what it waits for, without everything that the request machine knows.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let effect = self.waiting.as_ref().map(|(_, effect)| effect);
         let mut told = f.debug_struct("Client");
-        told.field("record", &self.record)
-            .field("waits_for", &effect)
-            .finish()
+        told.field("record", &self.record);
+        match &self.waiting {
+            None => {}
+            Some((_, Effect::Commit(txn))) => {
+                told.field("commits_if", &txn.compare);
+                told.field("what", &txn.success);
+            }
+            Some((_, Effect::Read(range))) => {
+                told.field("reads", &range.keys);
+            }
+            Some((_, effect)) => {
+                told.field("waits_for", effect);
+            }
+        }
+        told.finish()
     }
 }
 
