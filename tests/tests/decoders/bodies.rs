@@ -125,7 +125,9 @@ fn answered(server: &mut InMemory, request: &Request) -> TestCaseResult {
     }
     let collection = request.head.method == "DELETE";
     prop_assert!(collection || server.store().revision() == before);
-    prop_assert!(!answer.bytes.is_empty());
+    // The one place where the real server says nothing at all.
+    let silent = request.head.path.starts_with("/openapi/v3/");
+    prop_assert!(silent || !answer.bytes.is_empty());
     if answer.content_type.starts_with("application/json") {
         let status = answer.json();
         prop_assert_eq!(&status["code"], answer.code);
