@@ -68,9 +68,29 @@ fn own_service(core: &Core, port: u16) -> Value {
 }
 
 async fn create(core: &Core, path: &str, object: &Value) -> Result<(), StartError> {
-    let head = Head {
-        method: "POST".into(),
-        path: path.into(),
+    let name = object["metadata"]["name"].as_str().unwrap_or_default();
+    // A restart finds it there. To create it again is no way to find out: a Service is refused
+    // because of its own address before anybody looks whether its name is taken.
+    let found = send(core, &own("GET", format!("{path}/{name}")), Vec::new()).await;
+    if found.code == 200 {
+        return Ok(());
+    }
+    let body = object.to_string().into_bytes();
+    let response = send(core, &own("POST", path.into()), body).await;
+    if response.code == 201 {
+        return Ok(());
+    }
+    Err(StartError(format!(
+        "cannot make {name} at {path}: {:?}",
+        response.body
+    )))
+}
+
+/// A request of the server to itself.
+fn own(method: &str, path: String) -> Head {
+    Head {
+        method: method.into(),
+        path,
         headers: vec![("content-type".into(), "application/json".into())],
         certificate: Some(Certificate {
             common_name: "system:apiserver".into(),
@@ -78,17 +98,7 @@ async fn create(core: &Core, path: &str, object: &Value) -> Result<(), StartErro
         }),
         source: "127.0.0.1".into(),
         ..Head::default()
-    };
-    let response = send(core, &head, object.to_string().into_bytes()).await;
-    // 409: a restart finds them there.
-    if matches!(response.code, 201 | 409) {
-        return Ok(());
     }
-    let name = &object["metadata"]["name"];
-    Err(StartError(format!(
-        "cannot make {name} at {path}: {:?}",
-        response.body
-    )))
 }
 
 async fn send(core: &Core, head: &Head, body: Vec<u8>) -> Response {

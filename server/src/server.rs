@@ -11,7 +11,7 @@ use crate::{
     metrics::Metrics,
     options::Options,
     store::Embedded,
-    tls::{Tls, certificates},
+    tls::{Tls, authorities, certificates},
 };
 use model::{
     config::Config,
@@ -308,6 +308,6 @@ fn read_identity((certificate, key): &(PathBuf, PathBuf)) -> Result<Identity, St
 
 fn read_authorities(path: &Path) -> Result<String, StartError> {
     let text = fs::read_to_string(path).map_err(|why| StartError::at(path, why))?;
-    certificates(&text).map_err(|why| StartError::at(path, why))?;
+    authorities(&text).map_err(|why| StartError::at(path, why))?;
     Ok(text)
 }

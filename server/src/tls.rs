@@ -95,6 +95,16 @@ pub(crate) fn certificates(pem: &str) -> Result<Vec<CertificateDer<'static>>, St
     Ok(found)
 }
 
+/// The authorities of a PEM text, at least one.
+pub(crate) fn authorities(pem: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let found = certificates(pem)?;
+    for certificate in &found {
+        let added = RootCertStore::empty().add(certificate.clone());
+        added.map_err(|why| why.to_string())?;
+    }
+    Ok(found)
+}
+
 fn subject(certificate: &CertificateDer<'_>) -> Option<Certificate> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
     let subject = certificate.subject();

@@ -94,7 +94,10 @@ pub fn answer(
 
 fn described(rest: &[&str], head: &Head, config: &Config) -> Result<Response, Refusal> {
     let Some(name) = openapi::Name::at(rest, &config.resources) else {
-        return Ok(respond::text(404, "", ""));
+        return Ok(match rest {
+            ["v3", _, ..] => respond::text(404, "", ""),
+            _ => respond::page_not_found(),
+        });
     };
     if !matches!(head.method.as_str(), "GET" | "HEAD") {
         return Err(method_not_allowed());

@@ -66,6 +66,8 @@ proptest! {
         let text = yaml::from_json(document.to_string().as_bytes());
         let json = yaml::to_json(&text);
         let read = json.map(|json| serde_json::from_slice::<Value>(&json).expect("it is JSON"));
+        let read = read.map(as_go_writes_it);
+        let document = as_go_writes_it(document);
         prop_assert_eq!(read, Ok(document), "{}", String::from_utf8_lossy(&text));
     }
 
@@ -123,7 +125,9 @@ fn answered(server: &mut InMemory, request: &Request) -> TestCaseResult {
     }
     let collection = request.head.method == "DELETE";
     prop_assert!(collection || server.store().revision() == before);
-    prop_assert!(!answer.bytes.is_empty());
+    // The one place where the real server says nothing at all.
+    let silent = request.head.path.starts_with("/openapi/v3/");
+    prop_assert!(silent || !answer.bytes.is_empty());
     if answer.content_type.starts_with("application/json") {
         let status = answer.json();
         prop_assert_eq!(&status["code"], answer.code);
@@ -131,6 +135,32 @@ fn answered(server: &mut InMemory, request: &Request) -> TestCaseResult {
         prop_assert!(!internal, "{:?}\n{}", request, status);
     }
     Ok(())
+}
+
+/// Go writes whole numbers without a fraction, whatever they were read from.
+fn as_go_writes_it(mut document: Value) -> Value {
+    match &mut document {
+        Value::Number(number) => {
+            if let Some(whole) = number
+                .as_f64()
+                .filter(|it| it.fract() == 0.0 && it.abs() < 1e15)
+            {
+                document = (whole as i64).into();
+            }
+        }
+        Value::Array(items) => {
+            for item in items {
+                *item = as_go_writes_it(item.take());
+            }
+        }
+        Value::Object(members) => {
+            for member in members.values_mut() {
+                *member = as_go_writes_it(member.take());
+            }
+        }
+        _ => {}
+    }
+    document
 }
 
 fn yaml_is_bounded(text: &[u8]) -> TestCaseResult {

@@ -176,7 +176,8 @@ proptest! {
 #[test]
 fn documents_of_every_kind_are_read_by_every_kind_s_selectors() {
     for kind in KINDS {
-        let object = json!({"metadata": {"name": "a"}, "spec": [], "status": 1, "kind": kind.kind});
+        let object = json!({"kind": kind.kind, "apiVersion": kind.api_version,
+            "metadata": {"name": "a"}, "spec": [], "status": 1});
         let group = kind
             .api_version
             .split_once('/')

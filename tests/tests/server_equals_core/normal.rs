@@ -99,9 +99,8 @@ impl Normal {
 fn last_word(before: &str) -> &str {
     let trimmed = before.trim_end_matches(['\\', '"', ':', ' ']);
     let quoted = trimmed.len() < before.len() && before[trimmed.len()..].contains(':');
-    let start = trimmed.rfind(|it: char| !it.is_ascii_alphanumeric());
-    let word = start.map_or(trimmed, |at| &trimmed[at + 1..]);
-    if quoted && word.is_ascii() { word } else { "" }
+    let words = trimmed.rsplit(|it: char| !it.is_ascii_alphanumeric());
+    words.take(1).find(|_| quoted).unwrap_or_default()
 }
 
 fn number(seen: &mut Vec<String>, what: &str, text: &str) -> String {
