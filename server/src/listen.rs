@@ -134,7 +134,7 @@ async fn refuse_plain_http(mut stream: TcpStream) -> io::Result<()> {
         Client sent an HTTP request to an HTTPS server.\n";
     // What is left unread when a socket is closed resets the connection, and the answer is lost.
     let mut discarded = [0; 4096];
-    stream.read(&mut discarded).await?;
+    let _how_much = stream.read(&mut discarded).await?;
     stream.write_all(ANSWER).await?;
     stream.shutdown().await
 }
