@@ -59,8 +59,8 @@ impl Normal {
         if let Some(length) = uid(rest) {
             return Some((length, number(&mut self.uids, "uid", &rest[..length])));
         }
-        if rest.starts_with("10.0.0.") {
-            let length = 7 + digits(&rest[7..]);
+        if let Some(last) = rest.strip_prefix("10.0.0.") {
+            let length = 7 + digits(last);
             return Some((
                 length,
                 number(&mut self.addresses, "address", &rest[..length]),
