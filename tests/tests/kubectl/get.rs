@@ -190,7 +190,11 @@ fn selectors() {
 fn all_namespaces_and_chunks() {
     let kubectl = Kubectl::new();
     let item = |index: usize| {
-        let namespace = if index.is_multiple_of(2) { "default" } else { "odd" };
+        let namespace = if index.is_multiple_of(2) {
+            "default"
+        } else {
+            "odd"
+        };
         format!(
             r#"{{"apiVersion":"v1","kind":"ConfigMap","metadata":{{"name":"c{index:02}","namespace":"{namespace}"}}}}"#
         )
