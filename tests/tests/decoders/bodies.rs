@@ -143,9 +143,10 @@ fn as_go_writes_it(mut document: Value) -> Value {
         Value::Number(number) => {
             if let Some(whole) = number
                 .as_f64()
-                .filter(|it| it.fract() == 0.0 && it.abs() < 1e15)
+                .filter(|it| it.fract() == 0.0 && it.abs() < 1e21)
             {
-                document = (whole as i64).into();
+                // As text: the two sides may hold the same number in different forms.
+                document = format!("{whole:.0}").into();
             }
         }
         Value::Array(items) => {
