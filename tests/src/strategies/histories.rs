@@ -1,9 +1,12 @@
 //! Random histories: requests one after another, while the clock moves and the store is compacted.
 
-use super::requests::{Ask, Content, SPACES, Seen, ask};
+use super::{
+    objects::{KINDS, Kind, object},
+    requests::{Ask, Content, SPACES, Seen, ask_about},
+};
 use crate::in_memory::{Answer, InMemory};
 use model::{ambient::Time, etcd::Revision};
-use proptest::{collection::vec, prelude::*};
+use proptest::{collection::vec, option::weighted, prelude::*, sample::subsequence};
 use serde_json::{Value, json};
 
 /// One step of a history.
@@ -17,9 +20,40 @@ pub enum Step {
     Compact(i64),
 }
 
-/// A history of at most so many steps. To be begun with [`spaces`].
+/// A history of at most so many steps, with objects of a few kinds: of more they would seldom meet.
+/// To be begun with [`spaces`].
 pub fn history(length: usize) -> BoxedStrategy<Vec<Step>> {
-    history_of(ask(), length)
+    subsequence(&KINDS[..], 1..=3)
+        .prop_flat_map(move |kinds| {
+            let first: Vec<_> = kinds.iter().map(|kind| beginning(*kind)).collect();
+            (first, history_of(ask_about(kinds), length))
+        })
+        .prop_map(|(first, rest)| first.into_iter().flatten().chain(rest).collect())
+        .boxed()
+}
+
+/// An object or two that are there from the beginning, mostly.
+fn beginning(kind: Kind) -> BoxedStrategy<Vec<Step>> {
+    let names = if kind.namespaced {
+        ["a", "b"]
+    } else {
+        ["a", "f"]
+    };
+    let create = move |name: &str| {
+        let object = weighted(0.8, object(kind, name));
+        object.prop_map(move |object| {
+            object.map(|object| {
+                Step::Send(Box::new(Ask {
+                    content: Content::Document(object, None),
+                    ..Ask::plain("POST", kind.collection(SPACES[0]))
+                }))
+            })
+        })
+    };
+    names
+        .map(create)
+        .prop_map(|steps| steps.into_iter().flatten().collect())
+        .boxed()
 }
 
 /// A history of such requests.
@@ -27,7 +61,7 @@ pub fn history_of(ask: BoxedStrategy<Ask>, length: usize) -> BoxedStrategy<Vec<S
     let step = prop_oneof![
         30 => ask.prop_map(|ask| Step::Send(ask.into())),
         2 => (1_u32..40).prop_map(Step::Wait),
-        1 => (0_i64..12).prop_map(Step::Compact),
+        2 => (0_i64..8).prop_map(Step::Compact),
     ];
     vec(step, 0..=length)
         .prop_map(|mut steps| {

@@ -212,8 +212,13 @@ impl Content {
 
 /// Valid requests mostly, to one of [`objects::KINDS`]; no watch.
 pub fn ask() -> BoxedStrategy<Ask> {
+    ask_about(objects::KINDS.to_vec())
+}
+
+/// The same for some kinds, at least one.
+pub fn ask_about(kinds: Vec<Kind>) -> BoxedStrategy<Ask> {
     prop_oneof![
-        24 => objects::kind().prop_flat_map(about),
+        30 => proptest::sample::select(kinds).prop_flat_map(about),
         1 => hostile(),
     ]
     .boxed()
@@ -225,10 +230,10 @@ pub fn about(kind: Kind) -> BoxedStrategy<Ask> {
         6 => create(kind),
         6 => update(kind),
         6 => patch(kind),
-        4 => delete(kind),
+        3 => delete(kind),
         1 => delete_collection(kind),
         3 => get(kind),
-        4 => list(kind),
+        5 => list(kind),
     ]
     .boxed()
 }
@@ -236,7 +241,7 @@ pub fn about(kind: Kind) -> BoxedStrategy<Ask> {
 /// A namespace for requests of a kind; nothing where the kind has none.
 fn space(kind: Kind) -> BoxedStrategy<&'static str> {
     if kind.namespaced {
-        prop_oneof![12 => Just(SPACES[0]), 4 => Just(SPACES[1]), 1 => Just(SPACES[2])].boxed()
+        prop_oneof![16 => Just(SPACES[0]), 4 => Just(SPACES[1]), 1 => Just(SPACES[2])].boxed()
     } else {
         Just("").boxed()
     }
@@ -245,16 +250,16 @@ fn space(kind: Kind) -> BoxedStrategy<&'static str> {
 /// The name of an object of a kind.
 fn name(kind: Kind) -> BoxedStrategy<&'static str> {
     if kind.kind == "Namespace" {
-        prop_oneof![3 => Just("f"), 1 => Just("e"), 1 => Just("d")].boxed()
+        prop_oneof![4 => Just("f"), 3 => Just("e"), 1 => Just("d")].boxed()
     } else {
-        prop_oneof![4 => Just("a"), 2 => Just("b"), 1 => Just("c")].boxed()
+        prop_oneof![6 => Just("a"), 3 => Just("b"), 1 => Just("c")].boxed()
     }
 }
 
 /// What is sent with every request, sometimes.
 fn accept() -> BoxedStrategy<Vec<(&'static str, String)>> {
     let media = prop_oneof![
-        24 => Just(""),
+        40 => Just(""),
         2 => Just("application/json"),
         2 => Just("application/yaml"),
         3 => Just("application/json;as=Table;v=v1;g=meta.k8s.io,application/json"),
@@ -280,7 +285,7 @@ fn accept() -> BoxedStrategy<Vec<(&'static str, String)>> {
 fn write_version() -> impl Strategy<Value = Option<Version>> + Clone {
     prop_oneof![
         6 => Just(None),
-        6 => Just(Some(Version::Current)),
+        8 => Just(Some(Version::Current)),
         2 => (0_i64..6).prop_map(|back| Some(Version::Back(back))),
         1 => objects::word(&["", "0", "abc", "-1"]).prop_map(|it| Some(Version::Text(it))),
     ]

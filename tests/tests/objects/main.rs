@@ -3,6 +3,7 @@
 
 mod history;
 mod pages;
+mod premises;
 mod races;
 mod stored;
 
@@ -14,4 +15,9 @@ static CONFIG: LazyLock<Config> = LazyLock::new(Config::permissive);
 
 fn player() -> Player {
     Player::new(InMemory::new(CONFIG.clone()))
+}
+
+/// The watch cache keeps so few events that reads of the past go to the store, which is compacted.
+fn player_with_window(window: usize) -> Player {
+    Player::new(InMemory::with_window(CONFIG.clone(), window))
 }

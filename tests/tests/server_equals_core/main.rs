@@ -129,6 +129,7 @@ impl Pair {
                 ..Ask::plain("POST", path)
             };
             let request = ask.request(&Seen::default());
+            self.core.now = now();
             let answer = self.core.send(&authenticated(&request.head), &request.body);
             prop_assert_eq!(answer.code, 201, "{}", answer.json());
             prop_assert_eq!(self.core.store().revision().0, version);

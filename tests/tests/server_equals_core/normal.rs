@@ -2,7 +2,8 @@
 //!
 //! * uids: each is replaced by the number of its first appearance, so that equal ones stay equal
 //!   and different ones different;
-//! * likewise the addresses and node ports that Services are given;
+//! * likewise the addresses and node ports that Services are given, in each text anew: one that is
+//!   free again may or may not be given out again;
 //! * times, at the members that hold the server's clock, and ages in tables;
 //! * the five letters that end a generated name (`gNNNN-`, see `histories`);
 //! * `continue` tokens are looked into.
@@ -29,6 +30,12 @@ pub(crate) struct Normal {
 impl Normal {
     /// The text without what may differ.
     pub(crate) fn text(&mut self, bytes: &[u8]) -> String {
+        self.addresses.clear();
+        self.ports.clear();
+        self.part(bytes)
+    }
+
+    fn part(&mut self, bytes: &[u8]) -> String {
         let text = String::from_utf8_lossy(bytes);
         let mut out = String::with_capacity(text.len());
         let mut rest: &str = &text;
@@ -75,8 +82,8 @@ impl Normal {
         if CLOCKS.contains(&word) && moment(rest) {
             return Some((20, "TIME".into()));
         }
-        if before.ends_with('"') && age(rest) {
-            return Some((digits(rest) + 1, "AGE".into()));
+        if let Some(length) = age(rest).filter(|_| before.ends_with('"')) {
+            return Some((length, "AGE".into()));
         }
         if generated(rest) {
             return Some((11, format!("{}SUFFIX", &rest[..6])));
@@ -91,7 +98,7 @@ impl Normal {
         let is_part = |it: u8| it.is_ascii_alphanumeric() || it == b'-' || it == b'_';
         let length = rest.bytes().take_while(|it| is_part(*it)).count();
         let bytes = URL_SAFE_NO_PAD.decode(&rest[..length]).ok()?;
-        (length > 8).then(|| (length, self.text(&bytes)))
+        (length > 8).then(|| (length, self.part(&bytes)))
     }
 }
 
@@ -139,10 +146,18 @@ fn moment(text: &str) -> bool {
     })
 }
 
-/// `7s"`
-fn age(text: &str) -> bool {
-    let length = digits(text);
-    (1..=2).contains(&length) && text[length..].starts_with("s\"")
+/// `7s"`, `119s"`, `2m3s"`, `10m"`: a case that takes longer has other troubles.
+fn age(text: &str) -> Option<usize> {
+    let first = digits(text);
+    let (unit, rest) = text.get(first..first + 1).zip(text.get(first + 1..))?;
+    let second = digits(rest);
+    let length = match unit {
+        "s" => first + 1,
+        "m" if second > 0 && rest[second..].starts_with('s') => first + 1 + second + 1,
+        "m" => first + 1,
+        _ => return None,
+    };
+    ((1..=3).contains(&first) && text[length..].starts_with('"')).then_some(length)
 }
 
 /// `g0007-bcdfg`
@@ -196,10 +211,9 @@ mod tests {
             true,
         );
         check([r#"{"port":30001}"#, ""], [r#"{"port":30002}"#, ""], false);
-        check(
-            [r#"{"clusterIP":"10.0.0.7"}"#, "10.0.0.8"],
-            [r#"{"clusterIP":"10.0.0.9"}"#, "10.0.0.9"],
-            false,
-        );
+        let two_addresses = r#"["10.0.0.7","10.0.0.8"]"#;
+        let one_address = r#"["10.0.0.9","10.0.0.9"]"#;
+        check([two_addresses, ""], [one_address, ""], false);
+        check([r#"["2m3s"]"#, ""], [r#"["119s"]"#, ""], true);
     }
 }

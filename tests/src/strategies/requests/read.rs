@@ -43,7 +43,7 @@ pub fn list(kind: Kind) -> BoxedStrategy<Ask> {
         selectors(),
         list_version(),
         pages(),
-        weighted(0.2, any::<Index>()),
+        weighted(0.3, any::<Index>()),
         accept(),
     )
         .prop_map(
@@ -133,7 +133,7 @@ pub(super) fn selectors() -> BoxedStrategy<Options> {
 fn pages() -> BoxedStrategy<Options> {
     prop_oneof![
         3 => Just(Vec::new()),
-        3 => (1_i64..3).prop_map(|limit| vec![("limit", limit.to_string())]),
+        4 => word(&["1", "1", "2"]).prop_map(|limit| vec![("limit", limit)]),
         1 => word(&["-1", "0", "x", "99999999999999999999"]).prop_map(|it| vec![("limit", it)]),
         1 => word(&["%%%", "e30", "bnVsbA"]).prop_map(|it| vec![("continue", it)]),
     ]

@@ -36,12 +36,16 @@ pub fn update(kind: Kind) -> BoxedStrategy<Ask> {
     let target = (space(kind), name(kind), part(kind));
     (target, write_version(), write_options(), accept())
         .prop_flat_map(move |((space, name, part), version, options, headers)| {
-            let about = kind.path(space, name);
+            let path = path(&kind.path(space, name), part);
             let ask = Ask {
-                about: about.clone(),
+                // A scale is an object of its own; the other parts show the whole.
+                about: match part {
+                    Some("scale") => path.clone(),
+                    _ => kind.path(space, name),
+                },
                 options,
                 headers: with_type(headers, "application/json"),
-                ..Ask::plain("PUT", path(&about, part))
+                ..Ask::plain("PUT", path)
             };
             let version = version.clone();
             content(kind, name, part).prop_map(move |content| {
@@ -64,13 +68,13 @@ pub fn update(kind: Kind) -> BoxedStrategy<Ask> {
 /// A patch of each type.
 pub fn patch(kind: Kind) -> BoxedStrategy<Ask> {
     let document = prop_oneof![
-        4 => merge(kind, false),
+        8 => merge(kind, false),
         1 => broken(merge(kind, false)),
     ];
     let change = prop_oneof![
-        3 => document.clone().prop_map(|it| ("application/merge-patch+json", it)),
-        3 => document.prop_map(|it| ("application/strategic-merge-patch+json", it)),
-        3 => json_patch().prop_map(|it| ("application/json-patch+json", it)),
+        6 => document.clone().prop_map(|it| ("application/merge-patch+json", it)),
+        6 => document.prop_map(|it| ("application/strategic-merge-patch+json", it)),
+        4 => json_patch().prop_map(|it| ("application/json-patch+json", it)),
         1 => merge(kind, false).prop_map(|it| ("application/json", it)),
     ];
     let target = (space(kind), name(kind), part(kind));
@@ -145,14 +149,18 @@ fn content(kind: Kind, name: &'static str, part: Option<&'static str>) -> BoxedS
         merge,
         version: None,
     };
+    if part == Some("scale") {
+        return scale().prop_map(seen).boxed();
+    }
     if part.is_some() {
-        return merge(kind, true).prop_map(seen).boxed();
+        let status = status(kind).prop_map(seen);
+        return prop_oneof![3 => status, 1 => merge(kind, true).prop_map(seen)].boxed();
     }
     let new = object(kind, name);
     prop_oneof![
-        6 => merge(kind, true).prop_map(seen),
-        1 => Just(seen(json!({}))),
-        3 => new.clone().prop_map(|it| Content::Document(it, None)),
+        12 => merge(kind, true).prop_map(seen),
+        2 => Just(seen(json!({}))),
+        2 => new.clone().prop_map(|it| Content::Document(it, None)),
         1 => broken(new).prop_map(|it| Content::Document(it, None)),
     ]
     .boxed()
@@ -164,7 +172,6 @@ fn merge(kind: Kind, whole: bool) -> BoxedStrategy<Value> {
     let labels = objects::labels().prop_map(|it| json!({"metadata": {"labels": it}}));
     let hold = objects::finalizers().prop_map(|it| json!({"metadata": {"finalizers": it}}));
     let free = Just(json!({"metadata": {"finalizers": null}}));
-    let scale = (0_i64..4).prop_map(|it| json!({"spec": {"replicas": it}}));
     let other = object(kind, "").prop_map(move |mut object| {
         let Some(members) = object.as_object_mut() else {
             return object;
@@ -174,15 +181,19 @@ fn merge(kind: Kind, whole: bool) -> BoxedStrategy<Value> {
         object
     });
     prop_oneof![
-        4 => labels,
+        6 => labels,
         2 => hold,
         3 => free,
         2 => status(kind),
-        1 => scale,
-        3 => other,
+        1 => scale(),
+        2 => other,
         1 => Just(json!({"unknown": 1, "metadata": {"generation": 7}})),
     ]
     .boxed()
+}
+
+fn scale() -> impl Strategy<Value = Value> + Clone {
+    (0_i64..4).prop_map(|replicas| json!({"spec": {"replicas": replicas}}))
 }
 
 fn json_patch() -> BoxedStrategy<Value> {
@@ -222,6 +233,12 @@ fn json_patch() -> BoxedStrategy<Value> {
             .prop_map(|(from, path)| json!({"op": "move", "from": from, "path": path})),
         1 => Just(json!({"op": "spin", "path": "/data"})),
     ];
+    let sound = prop_oneof![
+        Just(json!({"op": "add", "path": "/metadata/labels", "value": {"app": "x"}})),
+        Just(json!({"op": "add", "path": "/metadata/annotations", "value": {"note": "1"}})),
+        Just(json!({"op": "test", "path": "/metadata/name", "value": "a"})),
+    ];
+    let operation = prop_oneof![3 => sound, 1 => operation];
     vec(operation, 0..3).prop_map(Value::from).boxed()
 }
 
@@ -238,11 +255,14 @@ fn binding(kind: Kind) -> BoxedStrategy<Ask> {
         .boxed()
 }
 
+/// A subresource that can be updated, sometimes.
 fn part(kind: Kind) -> BoxedStrategy<Option<&'static str>> {
-    if kind.subresources.is_empty() {
+    let parts = kind.subresources.iter().copied();
+    let parts: Vec<&'static str> = parts.filter(|part| *part != "binding").collect();
+    if parts.is_empty() {
         return Just(None).boxed();
     }
-    weighted(0.3, proptest::sample::select(kind.subresources)).boxed()
+    weighted(0.3, proptest::sample::select(parts)).boxed()
 }
 
 fn path(about: &str, part: Option<&str>) -> String {
@@ -259,9 +279,12 @@ fn with_type(mut headers: Options, media_type: &str) -> Options {
 
 /// What create, update and patch take.
 fn write_options() -> BoxedStrategy<Options> {
-    let dry_run = weighted(0.1, word(&["All", "All", "Some"]));
-    let manager = weighted(0.1, word(&["me", "", "\u{1}"]));
-    let validation = weighted(0.2, word(&["Strict", "Warn", "Ignore", "Else"]));
+    let dry_run = weighted(0.1, word(&["All", "All", "All", "Some"]));
+    let manager = weighted(0.1, word(&["me", "", "you", "\u{1}"]));
+    let validation = weighted(
+        0.2,
+        word(&["Warn", "Ignore", "Strict", "Warn", "Ignore", "Else"]),
+    );
     (dry_run, manager, validation)
         .prop_map(|(dry_run, manager, validation)| {
             let dry_run = dry_run.map(|it| ("dryRun", it));
