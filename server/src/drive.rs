@@ -6,13 +6,12 @@ use crate::{
     encode::{self, Answer, Body},
     metrics::{Counted, Labels},
     server::Core,
-    store::CommitError,
+    store::StoreError,
     stream,
 };
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use model::{
     ambient::Ambient,
-    etcd::{Command, Outcome},
     lifecycle::{
         self, Effect, Event, Next, Step,
         attributes::Attributes,
@@ -229,7 +228,7 @@ impl Run {
     }
 
     fn ambient(&self) -> Ambient {
-        ambient(self.stopping, self.core.store.failure().is_some())
+        ambient(self.stopping, self.core.store.failed())
     }
 
     async fn perform(&mut self, effect: Effect) -> Event {
@@ -291,27 +290,40 @@ pub(crate) async fn perform(core: &Core, effect: Effect) -> Event {
         Effect::Body { .. } => Event::Body(Err(BodyError::Cut)),
         Effect::Cache { at_least } => {
             let patience = Duration::from_millis(FRESHNESS_WAIT_MILLISECONDS);
-            Event::Cache(store.reached(at_least, patience).await.cache.clone())
+            Event::Cache(store.reached(at_least, patience).await)
         }
-        Effect::Revision => Event::Revision(store.newest().store.revision()),
+        Effect::Revision => match store.revision().await {
+            Ok(revision) => Event::Revision(revision),
+            Err(why) => unavailable(&why),
+        },
         Effect::Read(range) => {
             let began = Instant::now();
-            let found = store.newest().store.range(&range);
+            let found = store.range(&range).await;
             core.metrics.store("list", began.elapsed());
-            Event::Read(found)
+            match found {
+                Ok(found) => Event::Read(Ok(found)),
+                Err(StoreError::Refused(why)) => Event::Read(Err(why)),
+                Err(why) => unavailable(&why),
+            }
         }
         Effect::Commit(txn) => {
             let began = Instant::now();
-            let committed = store.commit(Command::Txn(txn)).await;
+            let committed = store.commit(txn).await;
             core.metrics.store("txn", began.elapsed());
             match committed {
-                Ok(Outcome::Txn(response)) => Event::Committed(Ok(response)),
-                Ok(other) => Event::Unavailable(format!("the store answered {other:?}")),
-                Err(CommitError::Refused(why)) => Event::Committed(Err(why)),
-                Err(CommitError::Unavailable(why)) => Event::Unavailable(why),
+                Ok(response) => Event::Committed(Ok(response)),
+                Err(StoreError::Refused(why)) => Event::Committed(Err(why)),
+                Err(why) => unavailable(&why),
             }
         }
     }
+}
+
+fn unavailable(why: &StoreError) -> Event {
+    Event::Unavailable(match why {
+        StoreError::Refused(why) => why.to_string(),
+        StoreError::Unavailable(why) => why.clone(),
+    })
 }
 
 #[cfg(test)]

@@ -6,18 +6,13 @@ use crate::{
     certificates::{Certificates, Identity, kubeconfig},
     error::StartError,
     files::write_private,
-    limits::{COMPACTION, LEASE_TICK},
     listen,
     metrics::Metrics,
     options::Options,
-    store::Embedded,
+    store::Store,
     tls::{Tls, authorities, certificates},
 };
-use model::{
-    config::Config,
-    etcd::{Command, KeyRange, Range, Revision},
-    openapi,
-};
+use model::{config::Config, openapi};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -30,13 +25,13 @@ use tokio::{
     net::TcpListener,
     sync::{Semaphore, watch},
     task::JoinHandle,
-    time::{MissedTickBehavior, interval, sleep},
+    time::sleep,
 };
 
 /// What all requests share.
 pub(crate) struct Core {
     pub(crate) config: Config,
-    pub(crate) store: Embedded,
+    pub(crate) store: Store,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Audit,
     /// Places for requests in flight; `None` is no limit.
@@ -73,7 +68,7 @@ impl Core {
 
     /// What `/metrics` answers.
     pub(crate) fn metrics_text(&self) -> Vec<u8> {
-        let store = &self.store.newest().store;
+        let cache = self.store.cache();
         let prefixes: BTreeMap<&str, String> = self
             .config
             .resources
@@ -85,14 +80,7 @@ impl Core {
             .collect();
         let objects: Vec<(String, usize)> = prefixes
             .into_iter()
-            .filter_map(|(prefix, name)| {
-                let keys = KeyRange::prefix(prefix.as_bytes());
-                let counted = store.range(&Range {
-                    count_only: true,
-                    ..Range::newest(keys)
-                });
-                Some((name, counted.ok()?.count))
-            })
+            .map(|(prefix, name)| (name, cache.count(prefix)))
             .collect();
         self.metrics.text(&objects)
     }
@@ -146,7 +134,7 @@ impl Server {
             .data_directory
             .as_deref()
             .map(|data| data.join("store"));
-        let store = Embedded::open(directory.as_deref())?;
+        let store = Store::embedded(directory.as_deref())?;
         let audit = Audit::open(&options.audit)?;
         let made = Certificates::load(options.certificate_directory.as_deref(), &names(&options))?;
         let authorities: Vec<&str> = [
@@ -187,7 +175,7 @@ impl Server {
             core.draining.subscribe(),
             options.drain,
         ));
-        let housekeeping = tokio::spawn(keep_house(Arc::clone(&core)));
+        let housekeeping = tokio::spawn(core.store.clone().keep_house());
         Ok(Running {
             address,
             url,
@@ -222,35 +210,6 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.listening.abort();
         self.housekeeping.abort();
-    }
-}
-
-/// Compacts history every [`COMPACTION`] to what was the newest revision at the last time, as
-/// kube-apiserver's compactor does, and ends leases whose time is over.
-async fn keep_house(core: Arc<Core>) {
-    let mut compactions = interval(COMPACTION);
-    let mut leases = interval(LEASE_TICK);
-    compactions.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    leases.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut last = Revision(0);
-    loop {
-        let commands = tokio::select! {
-            _ = compactions.tick() => {
-                let store = &core.store.newest().store;
-                let before = std::mem::replace(&mut last, store.revision());
-                if before > store.compacted() { vec![Command::Compact(before)] } else { Vec::new() }
-            }
-            _ = leases.tick() => {
-                let now = crate::ambient::now();
-                let expired = core.store.newest().store.expired(now);
-                expired.into_iter().map(|lease| Command::ExpireLease { lease, now }).collect()
-            }
-        };
-        for command in commands {
-            if let Err(why) = core.store.commit(command).await {
-                tracing::warn!(?why, "housekeeping of the store failed");
-            }
-        }
     }
 }
 

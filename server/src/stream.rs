@@ -115,8 +115,8 @@ impl Stream {
         let mut sent = 0;
         while bytes.len() < WATCH_BYTES {
             if self.pending.is_empty() {
-                let newest = self.core.store.newest();
-                let events = self.watch.watcher.poll(&newest.cache, WATCH_EVENTS);
+                let cache = self.core.store.cache();
+                let events = self.watch.watcher.poll(&cache, WATCH_EVENTS);
                 self.pending = events
                     .inspect_err(|why| tracing::info!(?why, "a watch ends"))
                     .ok()?;

@@ -136,6 +136,14 @@ impl Cache {
             .get(key)
     }
 
+    /// How many keys of the resource with the prefix `prefix` hold something.
+    #[must_use]
+    pub fn count(&self, prefix: &str) -> usize {
+        self.shelves
+            .get(prefix)
+            .map_or(0, |shelf| shelf.objects.len())
+    }
+
     fn shelf(&self, collection: &str) -> Option<&Shelf> {
         self.shelves.get(registry::prefix_of(&collection.into())?)
     }

@@ -3,7 +3,7 @@
 //! The writer takes all commands that wait, applies them, makes them durable with one flush, then
 //! publishes the new state and only then answers. Readers take the published state without a lock.
 
-use super::{changes::Changes, disk::Disk};
+use super::{StoreError, changes::Changes, disk::Disk};
 use crate::{
     error::StartError,
     limits::{COMMANDS_BATCH, COMMANDS_WAITING, FRAME_BYTES},
@@ -11,7 +11,7 @@ use crate::{
 use arc_swap::ArcSwap;
 use model::{
     cache::Cache,
-    etcd::{self, Command, KeyRange, Outcome, Range, Revision, Store},
+    etcd::{Command, KeyRange, Outcome, Range, Revision, Store},
     limits::WATCH_WINDOW_EVENTS,
     registry,
 };
@@ -31,15 +31,6 @@ pub(crate) struct Published {
     pub(crate) cache: Cache,
 }
 
-/// Why a command has no outcome.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum CommitError {
-    /// The store refused it, and is as it was.
-    Refused(etcd::Error),
-    /// Whether it happened is not known; for people.
-    Unavailable(String),
-}
-
 /// A handle to the store.
 pub(crate) struct Embedded {
     orders: mpsc::Sender<Order>,
@@ -55,7 +46,7 @@ struct Shared {
 }
 
 enum Order {
-    Commit(Command, oneshot::Sender<Result<Outcome, CommitError>>),
+    Commit(Command, oneshot::Sender<Result<Outcome, StoreError>>),
     Stop,
 }
 
@@ -129,9 +120,9 @@ impl Embedded {
     }
 
     /// Does what the command says; answered when it is durable and published.
-    pub(crate) async fn commit(&self, command: Command) -> Result<Outcome, CommitError> {
+    pub(crate) async fn commit(&self, command: Command) -> Result<Outcome, StoreError> {
         let (reply, answer) = oneshot::channel();
-        let gone = || CommitError::Unavailable(self.failure().unwrap_or(STOPPED).to_owned());
+        let gone = || StoreError::Unavailable(self.failure().unwrap_or(STOPPED).to_owned());
         self.orders
             .send(Order::Commit(command, reply))
             .await
@@ -174,8 +165,8 @@ struct Writer {
 }
 
 type Answer = (
-    oneshot::Sender<Result<Outcome, CommitError>>,
-    Result<Outcome, CommitError>,
+    oneshot::Sender<Result<Outcome, StoreError>>,
+    Result<Outcome, StoreError>,
 );
 
 impl Writer {
@@ -206,10 +197,10 @@ impl Writer {
                 break;
             };
             let (result, bytes) = match &failure {
-                Some(why) => (Err(CommitError::Unavailable(why.clone())), 0),
+                Some(why) => (Err(StoreError::Unavailable(why.clone())), 0),
                 None => self.apply(&command, &mut touched).unwrap_or_else(|why| {
                     failure = Some(why.clone());
-                    (Err(CommitError::Unavailable(why)), 0)
+                    (Err(StoreError::Unavailable(why)), 0)
                 }),
             };
             answers.push((reply, result));
@@ -246,11 +237,11 @@ impl Writer {
         &mut self,
         command: &Command,
         touched: &mut BTreeSet<String>,
-    ) -> Result<(Result<Outcome, CommitError>, usize), String> {
+    ) -> Result<(Result<Outcome, StoreError>, usize), String> {
         let before = self.state.store.revision();
         let outcome = match self.state.store.apply(command) {
             Ok(outcome) => outcome,
-            Err(why) => return Ok((Err(CommitError::Refused(why)), 0)),
+            Err(why) => return Ok((Err(StoreError::Refused(why)), 0)),
         };
         let changed = self.state.store.revision() > before;
         if !changed && matches!(command, Command::Txn(_)) {
@@ -301,14 +292,14 @@ impl Writer {
         }
         self.state = before;
         for (_, result) in answers {
-            *result = Err(CommitError::Unavailable(why.to_owned()));
+            *result = Err(StoreError::Unavailable(why.to_owned()));
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{CommitError, Disk, Embedded};
+    use super::{Disk, Embedded, StoreError};
     use crate::temporary_directory::TemporaryDirectory;
     use model::{
         etcd::{Command, Compare, Key, Put, Revision, Target, Txn},
@@ -351,7 +342,7 @@ mod tests {
         store.commit(Command::Compact(Revision(20))).await.unwrap();
         let refused = store.commit(Command::Compact(Revision(20))).await;
         assert!(
-            matches!(refused, Err(CommitError::Refused(_))),
+            matches!(refused, Err(StoreError::Refused(_))),
             "{refused:?}"
         );
         assert!(
@@ -420,7 +411,7 @@ mod tests {
         for number in 3..6 {
             let failed = store.commit(put(number, 10)).await;
             assert!(
-                matches!(failed, Err(CommitError::Unavailable(_))),
+                matches!(failed, Err(StoreError::Unavailable(_))),
                 "{failed:?}"
             );
         }
