@@ -14,6 +14,7 @@ extern crate alloc;
 pub mod ambient;
 pub mod cache;
 pub mod config;
+pub mod controllers;
 pub mod discovery;
 pub mod etcd;
 pub mod frozen;

@@ -36,6 +36,15 @@ impl<K: Ord, V> Map<K, V> {
         self.0.get(key)
     }
 
+    /// The key as it is stored, and its value.
+    #[must_use]
+    pub fn get_key_value<Q: Ord + ?Sized>(&self, key: &Q) -> Option<(&K, &V)>
+    where
+        K: Borrow<Q>,
+    {
+        self.0.get_key_value(key)
+    }
+
     /// True when `key` has a value.
     #[must_use]
     pub fn contains<Q: Ord + ?Sized>(&self, key: &Q) -> bool

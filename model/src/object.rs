@@ -44,12 +44,40 @@ pub struct Meta {
     pub finalizers: Vec<String>,
     /// `metadata.deletionTimestamp`
     pub deletion_timestamp: Option<String>,
+    /// `metadata.ownerReferences`
+    pub owner_references: Vec<OwnerReference>,
     /// Where in the stored bytes the resourceVersion is put in.
     #[serde(skip)]
     splice: usize,
     /// What field selectors can ask for besides name and namespace: path → text.
     #[serde(skip)]
     pub fields: BTreeMap<&'static str, String>,
+}
+
+/// One of `metadata.ownerReferences`.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct OwnerReference {
+    /// The owner's `apiVersion`.
+    pub api_version: String,
+    /// The owner's kind.
+    pub kind: String,
+    /// The owner's name, in the namespace of the object or cluster-scoped.
+    pub name: String,
+    /// The owner's uid.
+    pub uid: String,
+    /// It is the one that manages the object.
+    pub controller: bool,
+    /// It cannot go in the foreground before the object is gone.
+    pub block_owner_deletion: bool,
+}
+
+impl Meta {
+    /// The owner that manages the object (`metav1.GetControllerOf`).
+    #[must_use]
+    pub fn controller(&self) -> Option<&OwnerReference> {
+        self.owner_references.iter().find(|owner| owner.controller)
+    }
 }
 
 /// Why stored bytes are not an object.

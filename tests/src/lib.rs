@@ -1,6 +1,7 @@
 //! Strategies and fixtures for tests of the API server, for users too.
 
 pub mod client;
+pub mod cluster;
 pub mod etcd_reference;
 pub mod flaky;
 pub mod in_memory;
