@@ -5,7 +5,7 @@
 //! or the counterexample of a fault. The exit code is 1 when anything failed.
 
 use proofs::{
-    check::Report,
+    check::{Report, Story},
     worlds::{self, World},
 };
 use std::process::ExitCode;
@@ -68,7 +68,7 @@ fn check(world: &World) -> bool {
         println!("       after {}", premise(&report, obligation.premise));
         for fault in &obligation.faults {
             match obligation.catch(fault) {
-                Ok(story) => println!("       catches {} in {} steps", fault.name, story.len()),
+                Ok(story) => println!("       catches {} in {}", fault.name, length(&story)),
                 Err(failure) => {
                     held = false;
                     println!("       FAILED for {}: {failure}", fault.name);
@@ -77,6 +77,15 @@ fn check(world: &World) -> bool {
         }
     }
     held
+}
+
+fn length(story: &Story) -> String {
+    let steps = story.len();
+    match story.cycle() {
+        None => format!("{steps} steps"),
+        Some(0) => format!("{steps} steps, and no more"),
+        Some(last) => format!("{steps} steps, the last {last} for ever"),
+    }
 }
 
 fn premise(report: &Report, name: &str) -> String {

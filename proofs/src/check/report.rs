@@ -24,9 +24,9 @@ pub struct Report {
 pub struct Verdict {
     /// Its name: a sentence.
     pub property: &'static str,
-    /// It is an invariant; else it is a premise, which must occur.
+    /// It is an invariant or a promise; else it is a premise, which must occur.
     pub always: bool,
-    /// The shortest way to a violation, or to a witness.
+    /// The shortest way to a violation, or to a witness; a run that breaks the promise.
     pub story: Option<Story>,
 }
 
@@ -61,9 +61,9 @@ pub enum Failure {
     },
     /// The seeded fault does not violate the invariant.
     NotCaught(&'static str),
-    /// The model has no property of that name and kind.
+    /// The model has no property or promise of that name and kind.
     Unknown(&'static str),
-    /// The model has no `always` property.
+    /// The model has no `always` property, and promises nothing.
     NoInvariant,
     /// The model has an `eventually` property.
     Eventually(&'static str),
@@ -111,9 +111,26 @@ impl std::error::Error for Failure {}
 /// A way through the world, from an initial state on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Story {
-    /// The property that its last state violates, or is the witness of.
+    /// The property that its last state violates, or is the witness of; the promise that is broken.
     pub property: &'static str,
     pub(super) steps: Vec<Step>,
+    pub(super) ending: Ending,
+}
+
+/// What is to be seen at the end of a [`Story`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// The last state.
+    State,
+    /// The last state is the one after so many steps: what comes from there is done for ever.
+    ForEver {
+        /// The promise was given so many steps from the beginning.
+        given: usize,
+        /// From there on.
+        from: usize,
+    },
+    /// From the last state on the goal is out of reach.
+    OutOfReach,
 }
 
 /// One state of a [`Story`].
@@ -126,7 +143,7 @@ pub(super) struct Step {
 }
 
 impl Story {
-    /// How many steps it takes.
+    /// How many steps it takes; those that are done for ever are counted once.
     #[must_use]
     pub fn len(&self) -> usize {
         self.steps.len() - 1
@@ -136,6 +153,16 @@ impl Story {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// How many of its last steps are done for ever. 0 when nothing happens any more, None when it
+    /// is no [`Promise`](super::Promise) that is broken by never coming to its goal.
+    #[must_use]
+    pub fn cycle(&self) -> Option<usize> {
+        match self.ending {
+            Ending::ForEver { from, .. } => Some(self.len() - from),
+            Ending::State | Ending::OutOfReach => None,
+        }
     }
 
     /// What was done, a line a step.
@@ -152,12 +179,48 @@ impl Story {
 impl fmt::Display for Story {
     /// The actions, numbered, and what each of them changed in the state.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} ({} steps)", self.property, self.len())?;
+        let steps = self.len();
+        match self.cycle() {
+            None => writeln!(f, "{} ({steps} steps)", self.property)?,
+            Some(0) => writeln!(f, "{} ({steps} steps, and no more)", self.property)?,
+            Some(last) => {
+                writeln!(
+                    f,
+                    "{} ({steps} steps, the last {last} for ever)",
+                    self.property
+                )?;
+            }
+        }
         for (number, pair) in (1..).zip(self.steps.windows(2)) {
+            self.mark(f, number - 1)?;
             writeln!(f, "{number:>4}. {}", pair[1].action)?;
             for line in changes(&pair[0].state, &pair[1].state) {
                 writeln!(f, "        {line}")?;
             }
+        }
+        match self.ending {
+            Ending::State => Ok(()),
+            Ending::ForEver { from, .. } if from == steps => {
+                self.mark(f, steps)?;
+                writeln!(f, "      nobody who takes turns has anything to do")
+            }
+            Ending::ForEver { from, .. } => writeln!(f, "      again from {}", from + 1),
+            Ending::OutOfReach => writeln!(f, "      the goal is out of reach"),
+        }
+    }
+}
+
+impl Story {
+    /// Says what is the case after so many steps.
+    fn mark(&self, f: &mut fmt::Formatter<'_>, steps: usize) -> fmt::Result {
+        let Ending::ForEver { given, from } = self.ending else {
+            return Ok(());
+        };
+        if steps == given {
+            writeln!(f, "      it is promised")?;
+        }
+        if steps == from && from < self.len() {
+            writeln!(f, "      for ever:")?;
         }
         Ok(())
     }

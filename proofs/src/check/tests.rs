@@ -1,5 +1,8 @@
 //! The search against stateright's own, and every refusal.
 
+mod livelocks;
+mod promises;
+
 use super::{Failure, Story, catches, exhaust};
 use proptest::prelude::{Strategy, any, prop_assert, prop_assert_eq, proptest};
 use stateright::{Checker, Model, Property};

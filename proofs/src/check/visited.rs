@@ -1,23 +1,27 @@
-//! The states that have been seen, as fingerprints: 24 bytes a state and 8 to 16 of index.
+//! The states that have been seen, as fingerprints: 20 bytes a state and 8 to 16 of index.
 
 /// One state that has been seen and how it was first reached.
 #[derive(Clone, Copy)]
-pub(super) struct Node {
-    fingerprint: [u64; 2],
+struct Node {
+    /// Its lowest part first; in parts, so that no space is lost to alignment.
+    fingerprint: [u32; 4],
     /// The state before it; its own number when it is an initial state.
-    pub(super) parent: u32,
-    /// Which of the parent's actions, or of the initial states, led to it.
-    pub(super) action: u32,
+    parent: u32,
 }
 
 /// An insert-only hash table of nodes, which are numbered in the order of their insertion.
 pub(super) struct Visited {
     nodes: Vec<Node>,
-    /// Open addressing; [`FREE`] or a node's number. The fingerprint is its own hash.
+    /// Open addressing; [`FREE`] or a node's number.
     slots: Vec<u32>,
 }
 
 const FREE: u32 = u32::MAX;
+
+/// Where a fingerprint belongs: it is its own hash.
+fn hash([low, high, ..]: [u32; 4]) -> usize {
+    (u64::from(high) << 32 | u64::from(low)) as usize
+}
 
 impl Visited {
     pub(super) fn new() -> Visited {
@@ -31,29 +35,28 @@ impl Visited {
         self.nodes.len()
     }
 
-    pub(super) fn node(&self, number: u32) -> Node {
-        self.nodes[number as usize]
+    /// The state before it; its own number when it is an initial state.
+    pub(super) fn parent(&self, number: u32) -> u32 {
+        self.nodes[number as usize].parent
     }
 
     pub(super) fn fingerprint(&self, number: u32) -> u128 {
-        let [low, high] = self.node(number).fingerprint;
-        u128::from(high) << 64 | u128::from(low)
+        let parts = self.nodes[number as usize].fingerprint;
+        parts
+            .iter()
+            .rev()
+            .fold(0, |high, low| high << 32 | u128::from(*low))
     }
 
-    /// Inserts a state unless it is there; its number when it is new.
+    /// Inserts a state unless it is there: its number, and whether it is new.
     ///
     /// # Panics
     /// At 2^32 - 1 states, which no machine that runs this has memory for.
-    pub(super) fn insert(
-        &mut self,
-        fingerprint: u128,
-        parent: Option<u32>,
-        action: u32,
-    ) -> Option<u32> {
-        let fingerprint = [fingerprint as u64, (fingerprint >> 64) as u64];
+    pub(super) fn insert(&mut self, fingerprint: u128, parent: Option<u32>) -> (u32, bool) {
+        let fingerprint = [0, 32, 64, 96].map(|shift| (fingerprint >> shift) as u32);
         let slot = self.slot(fingerprint);
         if self.slots[slot] != FREE {
-            return None;
+            return (self.slots[slot], false);
         }
         let number = u32::try_from(self.nodes.len()).expect("fewer than 2^32 states");
         assert_ne!(number, FREE, "fewer than 2^32 - 1 states");
@@ -62,18 +65,17 @@ impl Visited {
         self.nodes.push(Node {
             fingerprint,
             parent,
-            action,
         });
         if self.nodes.len() * 2 > self.slots.len() {
             self.grow();
         }
-        Some(number)
+        (number, true)
     }
 
     /// Where that fingerprint is, or the free slot where it belongs.
-    fn slot(&self, fingerprint: [u64; 2]) -> usize {
+    fn slot(&self, fingerprint: [u32; 4]) -> usize {
         let mask = self.slots.len() - 1;
-        let mut slot = fingerprint[0] as usize & mask;
+        let mut slot = hash(fingerprint) & mask;
         loop {
             let number = self.slots[slot];
             if number == FREE || self.nodes[number as usize].fingerprint == fingerprint {
@@ -87,7 +89,7 @@ impl Visited {
         self.slots = vec![FREE; self.slots.len() * 2];
         for (number, node) in (0_u32..).zip(&self.nodes) {
             let mask = self.slots.len() - 1;
-            let mut slot = node.fingerprint[0] as usize & mask;
+            let mut slot = hash(node.fingerprint) & mask;
             while self.slots[slot] != FREE {
                 slot = (slot + 1) & mask;
             }
