@@ -88,6 +88,15 @@ pub fn a_watch_misses_nothing_or_is_closed(
         .all(|change| client.told.contains(change) || rest.contains(change))
 }
 
+/// W5, in the end. The client has a list, and was told every change since.
+#[must_use]
+pub fn a_client_has_caught_up(client: &Reflector, interest: Interest, store: &Store) -> bool {
+    client
+        .base
+        .as_ref()
+        .is_some_and(|base| interest.changes(store, base.revision, store.revision()) == client.told)
+}
+
 /// O9. After a list at revision r the watches that follow, resumed as often as may be, tell exactly
 /// the changes above r: each once, in order, as it was.
 #[must_use]

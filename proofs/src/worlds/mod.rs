@@ -16,18 +16,19 @@ use crate::check::{Failure, Report, Story};
 pub struct World {
     /// What it is called on the command line.
     pub name: &'static str,
-    /// Explores it: a call of [`crate::check::exhaust`].
+    /// Explores it: a call of [`crate::check::exhaust`] or [`crate::check::exhaust_fair`].
     pub run: fn() -> Result<Report, Failure>,
-    /// What it proves: one for each invariant of the model.
+    /// What it proves: one for each invariant and each promise of the model.
     pub obligations: Vec<Obligation>,
 }
 
-/// One invariant of a world.
+/// One invariant of a world, or one promise.
 #[derive(Clone)]
 pub struct Obligation {
     /// `W1`
     pub id: &'static str,
-    /// The `always` property: a sentence.
+    /// The `always` property, or the promise that is judged by [`crate::check::exhaust_fair`]: a
+    /// sentence.
     pub invariant: &'static str,
     /// The `sometimes` property that shows that the invariant's premise occurs.
     pub premise: &'static str,
@@ -40,9 +41,9 @@ pub struct Obligation {
 pub struct Fault {
     /// The published bug (`k8s#58545`) or what is done.
     pub name: &'static str,
-    /// The pinned length of the shortest counterexample.
+    /// The pinned length of the counterexample; a round that is done for ever counts once.
     pub steps: usize,
-    /// Finds it: a call of [`crate::check::catches`].
+    /// Finds it: a call of [`crate::check::catches`] or [`crate::check::catches_livelock`].
     pub run: fn() -> Result<Story, Failure>,
 }
 

@@ -46,6 +46,8 @@ pub enum Fault {
     ReadsThePast,
     /// `/status` is taken for the object itself.
     TakesStatusForTheObject,
+    /// A transaction that has lost is sent again as it is, as long as it loses.
+    RepeatsWhatHasLost,
 }
 
 /// The core as the worlds run it.
@@ -124,6 +126,13 @@ impl Driver {
             Effect::Read(range) => Event::Read(self.read(range, store)),
             Effect::Commit(txn) => Event::Committed(self.commit(txn, store)),
         }
+    }
+
+    /// The event is not handed to the request, whose effect is performed again instead.
+    #[must_use]
+    pub fn performs_again(self, event: &Event) -> bool {
+        let lost = matches!(event, Event::Committed(Ok(answer)) if !answer.succeeded);
+        self.has(Fault::RepeatsWhatHasLost) && lost
     }
 
     fn read(self, range: &Range, store: &Store) -> Result<RangeResponse, model::etcd::Error> {

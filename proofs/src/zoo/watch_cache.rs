@@ -3,6 +3,7 @@
 //! [`Cacher`] is how the world calls the core. Without a fault each of its functions is the core's
 //! and nothing else.
 
+use crate::worlds::watch_cache::PODS;
 use model::{
     cache::{Cache, Gap, Refused, Scope, WatchEvent, WatchRequest, Watcher, WatcherEnded},
     etcd::{EventKind, Revision, StoreEvent},
@@ -36,6 +37,11 @@ pub enum Fault {
     SnapshotIsOffByOne,
     /// An object that leaves the selection is not told as deleted.
     LeavesWithoutAWord,
+    /// The client asks again for a watch that was refused as expired, from the same revision.
+    InsistsOnTheExpired,
+    /// Revisions that change no pod are not told to the cache, as by an etcd that doesn't answer
+    /// requests for progress.
+    TellsNoProgress,
 }
 
 /// The core as the world calls it.
@@ -65,7 +71,18 @@ impl Cacher {
             cache.progress(revision);
             return Ok(());
         }
+        let concerns =
+            |event: &StoreEvent| event.kv.key.text().is_some_and(|key| key.starts_with(PODS));
+        if self.has(Fault::TellsNoProgress) && !events.iter().any(concerns) {
+            return Ok(());
+        }
         cache.apply(revision, events)
+    }
+
+    /// A client whose watch was refused as expired lists anew.
+    #[must_use]
+    pub fn lists_anew(self) -> bool {
+        !self.has(Fault::InsistsOnTheExpired)
     }
 
     /// A list that must have reached a revision can be answered: what the driver waits for.

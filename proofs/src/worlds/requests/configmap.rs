@@ -5,12 +5,12 @@ use super::{
     Plan, Requests,
     menu::Request,
     properties::{
-        self, ANEW, AUDITED, BOTH, BROKEN, CONFLICT, DRY, E5, EARLY, HELD, L1, L2, L3, L4, L5, L6,
-        L7, MERGED, O1, O2, O3, O5, O6, OVERTAKEN, REFUSED, RETRIED, SAME,
+        self, ANEW, ANSWERED, AUDITED, BOTH, BROKEN, CONFLICT, DRY, E5, EARLY, HELD, L1, L2, L3,
+        L4, L5, L6, L7, MERGED, O1, O2, O3, O5, O6, OVERTAKEN, REFUSED, RETRIED, SAME,
     },
 };
 use crate::{
-    check::{Failure, Report, Story, catches, exhaust},
+    check::{Failure, Report, Story, catches, catches_livelock, exhaust_fair},
     worlds::{Fault as Seeded, Obligation, World},
     zoo::requests::Fault,
 };
@@ -67,7 +67,7 @@ const PLAN: Plan = Plan {
 };
 
 fn run() -> Result<Report, Failure> {
-    exhaust("requests", &Requests::new(PLAN, None), UNIQUE)
+    exhaust_fair("requests", &Requests::new(PLAN, None), UNIQUE)
 }
 
 fn caught(fault: Fault, invariant: &'static str) -> Result<Story, Failure> {
@@ -106,6 +106,14 @@ pub(super) fn world() -> World {
         AcknowledgesWithoutCommitting,
         L3
     );
+    let repeated = Seeded {
+        name: "repeats-what-has-lost",
+        steps: 2,
+        run: || {
+            let model = Requests::new(PLAN, Some(Fault::RepeatsWhatHasLost));
+            catches_livelock(&model, ANSWERED)
+        },
+    };
     let twice = seeded!("sent-again-after-a-timeout", 2, CommitsTwice, L4);
     let wet = seeded!("dry-run-is-lost", 2, LosesDryRun, L5);
     let unaudited = seeded!("audits-answers-alone", 1, AuditsAnswersAlone, L6);
@@ -126,6 +134,7 @@ pub(super) fn world() -> World {
             obligation("L1", L1, EARLY, vec![everyone]),
             obligation("L2", L2, REFUSED, vec![lost]),
             obligation("L3", L3, SAME, vec![unwritten]),
+            obligation("L3", ANSWERED, RETRIED, vec![repeated]),
             obligation("L4", L4, RETRIED, vec![twice]),
             obligation("L5", L5, DRY, vec![wet]),
             obligation("L6", L6, AUDITED, vec![unaudited]),

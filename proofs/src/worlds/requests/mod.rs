@@ -15,7 +15,10 @@ pub mod menu;
 mod properties;
 
 use super::World;
-use crate::zoo::requests::{Driver, Fault, TOKENS};
+use crate::{
+    check::{Class, Fair, Fairness, Promise},
+    zoo::requests::{Driver, Fault, TOKENS},
+};
 use client::{Answer, Client, Record};
 use journal::{Documents, Journal};
 use menu::{POOR, Request};
@@ -211,6 +214,10 @@ impl Requests {
         };
         let before = state.store.revision();
         let event = perform(&effect, &mut state.store);
+        if self.driver.performs_again(&event) {
+            slot.waiting = Some((in_flight, effect));
+            return;
+        }
         record.effects += 1;
         record.asked += u8::from(matches!(effect, Effect::Commit(_)));
         let committed = before.0 + 1..=state.store.revision().0;
@@ -302,6 +309,21 @@ impl Model for Requests {
 
     fn properties(&self) -> Vec<Property<Self>> {
         (self.plan.properties)()
+    }
+}
+
+/// What a request waits for is done in the end; nobody has to send one.
+impl Fair for Requests {
+    fn fairness(&self, action: &Action) -> Fairness {
+        match action {
+            Action::Serve(client, _) => Fairness::Weak([Class::new(0), Class::new(1)][*client]),
+            Action::Send(..) => Fairness::Free,
+            Action::Lose(..) => Fairness::Finite,
+        }
+    }
+
+    fn promises(&self) -> Vec<Promise<Self>> {
+        vec![properties::every_request_is_answered()]
     }
 }
 

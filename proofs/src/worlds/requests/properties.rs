@@ -7,6 +7,7 @@ use super::{
     menu::{CONFIGMAPS, Refused, Wish},
 };
 use crate::{
+    check::Promise,
     invariants::{lifecycle, objects},
     zoo::requests::TOKENS,
 };
@@ -28,6 +29,8 @@ pub(super) const O4: &str = "generation grows exactly with the spec";
 pub(super) const O5: &str = "what is terminating ends and what has finalizers stays";
 pub(super) const O6: &str = "delete preconditions hold at the commit";
 
+pub(super) const ANSWERED: &str = "every request is answered";
+
 pub(super) const EARLY: &str = "validation refuses a request";
 pub(super) const REFUSED: &str = "a write is refused after somebody else was first";
 pub(super) const SAME: &str = "a write succeeds and nothing had to change";
@@ -43,6 +46,15 @@ pub(super) const HELD: &str = "a finalizer comes between a delete and its commit
 pub(super) const BROKEN: &str = "a precondition held at the read and not at the commit";
 pub(super) const UNKNOWN: &str = "a commit is done and nobody knows";
 pub(super) const SPEC_AND_STATUS: &str = "spec and status are changed at the same time";
+
+/// L3, in the end.
+pub(super) fn every_request_is_answered() -> Promise<Requests> {
+    let waits =
+        |_: &Requests, state: &State, client: usize| state.clients[client].waiting.is_some();
+    let answered =
+        |_: &Requests, state: &State, client: usize| state.clients[client].waiting.is_none();
+    Promise::leads_to(ANSWERED, waits, answered).for_each(TOKENS.len())
+}
 
 /// The invariants of the world of the ConfigMap.
 pub(super) fn always() -> Vec<Property<Requests>> {

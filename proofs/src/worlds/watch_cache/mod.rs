@@ -11,7 +11,10 @@ pub mod reflector;
 
 use super::{Fault as Seeded, Obligation, World};
 use crate::{
-    check::{Failure, Report, Story, catches, exhaust},
+    check::{
+        Class, Failure, Fair, Fairness, Promise, Report, Story, catches, catches_livelock,
+        exhaust_fair,
+    },
     ghost::{Interest, Told},
     zoo::watch_cache::{Cacher, Fault},
 };
@@ -21,7 +24,9 @@ use model::{
     frozen::Frozen,
     selector::{FieldSelector, LabelSelector},
 };
-use properties::{BOOKMARK, EXPIRED, LAGS, O8, O9, OLD_PAGE, RESUMED, W1, W2, W4, W5, WAITS};
+use properties::{
+    BOOKMARK, CATCHES_UP, EXPIRED, LAGS, O8, O9, OLD_PAGE, RESUMED, W1, W2, W4, W5, WAITS,
+};
 use reflector::{Listing, Phase, Reflector, Stopped};
 use stateright::{Model, Property};
 
@@ -34,7 +39,8 @@ const WINDOW: usize = 2;
 /// The reachable states.
 const UNIQUE: usize = 179_981;
 
-const PODS: &str = "/registry/pods/d/";
+/// Where the pods are.
+pub const PODS: &str = "/registry/pods/d/";
 const RED: &str = r#""color":"red""#;
 
 /// The world, with or without a fault.
@@ -243,6 +249,27 @@ impl Model for WatchCache {
     }
 }
 
+/// The server's side and the client's go on; connections are cut, but not for ever.
+impl Fair for WatchCache {
+    fn fairness(&self, action: &Action) -> Fairness {
+        match action {
+            Action::Follow => Fairness::Weak(Class::new(0)),
+            Action::Poll => Fairness::Weak(Class::new(1)),
+            Action::List
+            | Action::Ask
+            | Action::Answer
+            | Action::WatchWithState
+            | Action::Watch => Fairness::Weak(Class::new(2)),
+            Action::Write(_) | Action::Relist | Action::Bookmark => Fairness::Free,
+            Action::Cut => Fairness::Finite,
+        }
+    }
+
+    fn promises(&self) -> Vec<Promise<Self>> {
+        properties::promises()
+    }
+}
+
 impl WatchCache {
     fn filter(&self, state: &State) -> Filter {
         if state.selective {
@@ -311,7 +338,10 @@ impl WatchCache {
                 let resumed = why != Stopped::Listed;
                 state.client.watch(watcher, resumed);
             }
-            Err(Refused::Expired { .. }) => state.client = Reflector::empty(true),
+            Err(Refused::Expired { .. }) if self.cacher.lists_anew() => {
+                state.client = Reflector::empty(true);
+            }
+            Err(Refused::Expired { .. }) => {}
             Err(Refused::NotReached { .. }) => return None,
         }
         Some(())
@@ -344,11 +374,15 @@ fn relist(state: &mut State) {
 }
 
 fn run() -> Result<Report, Failure> {
-    exhaust("watch-cache", &WatchCache::new(None), UNIQUE)
+    exhaust_fair("watch-cache", &WatchCache::new(None), UNIQUE)
 }
 
 fn caught(fault: Fault, invariant: &'static str) -> Result<Story, Failure> {
     catches(&WatchCache::new(Some(fault)), invariant)
+}
+
+fn livelock(fault: Fault) -> Result<Story, Failure> {
+    catches_livelock(&WatchCache::new(Some(fault)), CATCHES_UP)
 }
 
 /// A seeded fault of this world: its name, the pinned length, what is broken, by what it is caught.
@@ -409,6 +443,23 @@ pub fn world() -> World {
                     seeded!("forgets-to-expire", 4, ForgetsThatItExpired, W5),
                     seeded!("skips-past-a-slow-watch", 8, SkipsWhatASlowWatchMissed, W5),
                     seeded!("leaves-without-a-word", 6, LeavesWithoutAWord, W5),
+                ],
+            ),
+            obligation(
+                "W5",
+                CATCHES_UP,
+                EXPIRED,
+                vec![
+                    Seeded {
+                        name: "insists-on-the-expired",
+                        steps: 4,
+                        run: || livelock(Fault::InsistsOnTheExpired),
+                    },
+                    Seeded {
+                        name: "tells-no-progress",
+                        steps: 3,
+                        run: || livelock(Fault::TellsNoProgress),
+                    },
                 ],
             ),
             obligation(

@@ -5,6 +5,7 @@ use super::{
     reflector::{Phase, Seen, Stopped},
 };
 use crate::{
+    check::Promise,
     ghost::{Interest, Told},
     invariants::watch_cache as invariants,
 };
@@ -79,6 +80,18 @@ pub(super) fn always() -> Vec<Property<WatchCache>> {
             )
         }),
     ]
+}
+
+pub(super) const CATCHES_UP: &str = "a client catches up with the store";
+
+pub(super) fn promises() -> Vec<Promise<WatchCache>> {
+    vec![Promise::leads_to(
+        CATCHES_UP,
+        |_, _, _| true,
+        |_, state, _| {
+            invariants::a_client_has_caught_up(&state.client, state.interest(), &state.store)
+        },
+    )]
 }
 
 pub(super) const LAGS: &str = "a cache lags behind the store";
