@@ -338,11 +338,11 @@ impl Reference {
                 }
                 Operation::Put(put) => {
                     let absent = self.value_at(&put.key, self.revision()).is_none();
-                    if put.lease.0 != 0 && !self.leases.contains_key(&put.lease) {
-                        return Err(Error::LeaseNotFound);
-                    }
                     if absent && (put.ignore_value || put.ignore_lease) {
                         return Err(Error::KeyNotFound);
+                    }
+                    if put.lease.0 != 0 && !self.leases.contains_key(&put.lease) {
+                        return Err(Error::LeaseNotFound);
                     }
                 }
                 Operation::DeleteRange(_) => {}

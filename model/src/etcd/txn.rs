@@ -77,11 +77,11 @@ impl Store {
                     _ => {}
                 },
                 Step::Put(put) => {
-                    if put.lease != LeaseId(0) && !self.leases.contains(&put.lease) {
-                        return Err(Error::LeaseNotFound);
-                    }
                     if (put.ignore_value || put.ignore_lease) && !self.live.contains(&put.key) {
                         return Err(Error::KeyNotFound);
+                    }
+                    if put.lease != LeaseId(0) && !self.leases.contains(&put.lease) {
+                        return Err(Error::LeaseNotFound);
                     }
                 }
                 Step::DeleteRange(_) => {}
