@@ -80,6 +80,11 @@ async fn create(core: &Core, path: &str, object: &Value) -> Result<(), StartErro
     if response.code == 201 {
         return Ok(());
     }
+    // Another server on the same store may have been first.
+    let found = send(core, &own("GET", format!("{path}/{name}")), Vec::new()).await;
+    if found.code == 200 {
+        return Ok(());
+    }
     Err(StartError(format!(
         "cannot make {name} at {path}: {:?}",
         response.body

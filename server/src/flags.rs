@@ -1,6 +1,6 @@
 //! The command line. Flags are named as kube-apiserver's where such a flag exists.
 
-use crate::{AuditLog, Options, StartError, duration, options::read_tokens};
+use crate::{AuditLog, Options, StartError, duration, etcd::Servers, options::read_tokens};
 use clap::{ArgAction, Parser, ValueEnum};
 use model::config::{AddressRange, AuthorizationMode};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -43,6 +43,21 @@ pub struct Flags {
     /// Servers of an etcd to use in place of the embedded store.
     #[arg(long, value_delimiter = ',')]
     pub etcd_servers: Vec<String>,
+    /// Who signs the certificates of these servers (PEM).
+    #[arg(long)]
+    pub etcd_cafile: Option<PathBuf>,
+    /// A certificate by which etcd knows this server (PEM).
+    #[arg(long, requires = "etcd_keyfile")]
+    pub etcd_certfile: Option<PathBuf>,
+    /// The key of that certificate (PEM).
+    #[arg(long, requires = "etcd_certfile")]
+    pub etcd_keyfile: Option<PathBuf>,
+    /// What all keys in etcd begin with.
+    #[arg(long, default_value = "/registry")]
+    pub etcd_prefix: String,
+    /// How often the store's history is compacted; never when it is 0.
+    #[arg(long, default_value = "5m0s", value_parser = go_duration)]
+    pub etcd_compaction_interval: Duration,
     /// Reading requests that are served at once; 0 is no limit.
     #[arg(long, default_value_t = 400)]
     pub max_requests_inflight: usize,
@@ -101,11 +116,6 @@ impl Flags {
     /// # Errors
     /// When a flag asks for what does not exist (yet), or a file cannot be read.
     pub fn options(&self) -> Result<Options, StartError> {
-        if !self.etcd_servers.is_empty() {
-            return refuse(
-                "--etcd-servers: an external etcd is not supported yet; leave the flag out to use the embedded store",
-            );
-        }
         if self.service_node_port_range != "30000-32767" {
             return refuse(
                 "--service-node-port-range: only the default 30000-32767 is supported yet",
@@ -129,6 +139,7 @@ impl Flags {
             .kubeconfig
             .clone()
             .unwrap_or_else(|| data.join("admin.kubeconfig"));
+        let etcd = (!self.etcd_servers.is_empty()).then(|| self.etcd());
         let audit = match &self.audit_log_path {
             None => AuditLog::None,
             Some(path) if path.as_os_str() == "-" => AuditLog::Stdout,
@@ -139,7 +150,9 @@ impl Flags {
             port: self.secure_port,
             advertise_address: self.advertise_address,
             certificate_directory: Some(self.cert_dir.clone().unwrap_or_else(|| data.join("pki"))),
-            data_directory: (!self.in_memory).then_some(data),
+            data_directory: (!self.in_memory && etcd.is_none()).then_some(data),
+            etcd,
+            compaction: self.etcd_compaction_interval,
             serving: self
                 .tls_cert_file
                 .clone()
@@ -158,6 +171,17 @@ impl Flags {
             audit,
             ..Options::default()
         })
+    }
+}
+
+impl Flags {
+    fn etcd(&self) -> Servers {
+        Servers {
+            urls: self.etcd_servers.clone(),
+            authority: self.etcd_cafile.clone(),
+            identity: self.etcd_certfile.clone().zip(self.etcd_keyfile.clone()),
+            prefix: self.etcd_prefix.clone(),
+        }
     }
 }
 
@@ -239,9 +263,20 @@ mod tests {
     }
 
     #[test]
+    fn an_etcd_takes_the_place_of_the_embedded_store() {
+        let options = flags("--etcd-servers http://a:1,http://b:2 --etcd-prefix /x --data-dir /d");
+        let options = options.options().unwrap();
+        let etcd = options.etcd.unwrap();
+        assert_eq!(etcd.urls, ["http://a:1", "http://b:2"]);
+        assert_eq!(etcd.prefix, "/x");
+        assert_eq!(options.data_directory, None);
+        let without_key = ["trueplane", "--etcd-certfile", "x"];
+        assert!(Flags::try_parse_from(without_key).is_err());
+    }
+
+    #[test]
     fn what_is_not_supported_yet_is_refused_by_name() {
         for (arguments, why) in [
-            ("--etcd-servers http://127.0.0.1:2379", "--etcd-servers"),
             ("--authorization-mode Node,RBAC", "Node is not supported"),
             ("--authorization-mode Nonsense", "not a mode"),
             ("--service-node-port-range 1-2", "--service-node-port-range"),

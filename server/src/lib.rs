@@ -12,6 +12,7 @@ mod drive;
 mod duration;
 mod encode;
 mod error;
+pub mod etcd;
 mod files;
 pub mod flags;
 pub mod limits;

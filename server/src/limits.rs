@@ -54,8 +54,33 @@ pub const FRAME_BYTES: usize = 16 * 1024 * 1024;
 /// The log grows by so many bytes, or by the size of the last snapshot if that is more, before the
 /// next snapshot is written and the log before it removed: bounds disk use and restart.
 pub const LOG_BYTES: u64 = 64 * 1024 * 1024;
+/// How long a connection to etcd may take to be made (kube-apiserver's `dialTimeout`).
+pub const ETCD_CONNECT: Duration = Duration::from_secs(20);
+/// How often a silent etcd is asked whether it still lives, and how long it may take to answer
+/// (kube-apiserver's `keepaliveTime` and `keepaliveTimeout`).
+pub const ETCD_PING: (Duration, Duration) = (Duration::from_secs(30), Duration::from_secs(10));
+/// Bytes that etcd may send before we have taken them.
+pub const ETCD_WINDOW_BYTES: u32 = 4 * 1024 * 1024;
+/// How often a request is sent to etcd that fails on the way and may be sent again, and how long is
+/// waited before (etcd's `defaultUnaryMaxRetries` and `defaultBackoffWaitBetween`).
+pub const ETCD_ATTEMPTS: usize = 100;
+/// See [`ETCD_ATTEMPTS`].
+pub const ETCD_BACKOFF: Duration = Duration::from_millis(25);
+/// The longest wait before a watch of etcd is begun again, or a list that has failed.
+pub const ETCD_BACKOFF_MOST: Duration = Duration::from_secs(1);
+/// How long etcd may take to answer when the server starts.
+pub const ETCD_START: Duration = Duration::from_secs(20);
+/// Keys of one page when the watch cache is filled (the cacher's `storageWatchListPageSize`).
+pub const ETCD_PAGE: usize = 10_000;
+/// How often etcd is asked for the progress of the watch while somebody waits for it (the cacher's
+/// `progressRequestPeriod`).
+pub const ETCD_PROGRESS: Duration = Duration::from_millis(100);
+/// How often it is looked whether etcd answers.
+pub const ETCD_PROBE: Duration = Duration::from_secs(1);
+/// How long the answer may take (kube-apiserver's `--etcd-healthcheck-timeout`).
+pub const ETCD_PROBE_TIME: Duration = Duration::from_secs(2);
 /// How often history is compacted, to the revision that was the newest at the last time
-/// (kube-apiserver's `--etcd-compaction-interval`).
+/// (kube-apiserver's default of `--etcd-compaction-interval`).
 pub const COMPACTION: Duration = Duration::from_secs(300);
 /// How often leases are looked through for those whose time is over (etcd's lessor looks every
 /// 500 ms).

@@ -1,6 +1,11 @@
 //! What a server is started with.
 
-use crate::{audit::AuditLog, error::StartError, limits::DRAIN};
+use crate::{
+    audit::AuditLog,
+    error::StartError,
+    etcd::Servers,
+    limits::{COMPACTION, DRAIN},
+};
 use model::{
     config::{AddressRange, Authentication, AuthorizationMode, Config, User},
     resource::Resources,
@@ -25,6 +30,10 @@ pub struct Options {
     pub advertise_address: Option<IpAddr>,
     /// Where the store lives; in memory when `None`.
     pub data_directory: Option<PathBuf>,
+    /// The etcd that the store is in; the embedded one when `None`.
+    pub etcd: Option<Servers>,
+    /// How often the store's history is compacted; never when it is 0.
+    pub compaction: Duration,
     /// Where certificates are kept; in memory when `None`.
     pub certificate_directory: Option<PathBuf>,
     /// A serving certificate and its key of one's own, as PEM files.
@@ -64,6 +73,8 @@ impl Default for Options {
             port: 0,
             advertise_address: None,
             data_directory: None,
+            etcd: None,
+            compaction: COMPACTION,
             certificate_directory: None,
             serving: None,
             client_authorities: None,

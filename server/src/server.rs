@@ -134,7 +134,10 @@ impl Server {
             .data_directory
             .as_deref()
             .map(|data| data.join("store"));
-        let store = Store::embedded(directory.as_deref())?;
+        let store = match &options.etcd {
+            Some(servers) => Store::etcd(servers).await?,
+            None => Store::embedded(directory.as_deref())?,
+        };
         let audit = Audit::open(&options.audit)?;
         let made = Certificates::load(options.certificate_directory.as_deref(), &names(&options))?;
         let authorities: Vec<&str> = [
@@ -175,7 +178,7 @@ impl Server {
             core.draining.subscribe(),
             options.drain,
         ));
-        let housekeeping = tokio::spawn(core.store.clone().keep_house());
+        let housekeeping = tokio::spawn(core.store.clone().keep_house(options.compaction));
         Ok(Running {
             address,
             url,

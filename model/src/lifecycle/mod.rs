@@ -242,7 +242,8 @@ fn admit_request(
 fn advance(stage: Stage, event: Event, scene: &Scene<'_>) -> Progress {
     let event = match event {
         Event::Deadline => return Err(deadline()),
-        Event::Unavailable(why) => return Err(Status::internal(&why)),
+        // As the real server passes on what it has no name for (`ErrorToAPIStatus`).
+        Event::Unavailable(why) => return Err(Status::unreasoned(500, why)),
         event => event,
     };
     match stage {

@@ -22,6 +22,14 @@ impl Changes {
         known.entry(prefix.to_owned()).or_default().subscribe()
     }
 
+    /// Wakes everybody.
+    pub(super) fn wake_all(&self) {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        for signal in known.values() {
+            signal.send_replace(());
+        }
+    }
+
     /// Wakes who waits for any of `prefixes`.
     pub(super) fn wake(&self, prefixes: &BTreeSet<String>) {
         let known = self.0.read().unwrap_or_else(PoisonError::into_inner);

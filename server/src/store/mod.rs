@@ -3,15 +3,17 @@
 mod changes;
 mod disk;
 mod embedded;
+mod etcd;
 mod housekeeping;
 mod log;
 mod snapshot;
 
-use crate::error::StartError;
+use crate::{error::StartError, etcd::Servers};
 use embedded::Embedded;
+use etcd::Etcd;
 use model::{
     cache::Cache,
-    etcd::{self, Command, Outcome, Range, RangeResponse, Revision, Txn, TxnResponse},
+    etcd::{Command, Error, Outcome, Range, RangeResponse, Revision, Txn, TxnResponse},
 };
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -20,7 +22,7 @@ use tokio::sync::watch;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum StoreError {
     /// It refused, and is as it was.
-    Refused(etcd::Error),
+    Refused(Error),
     /// It cannot be reached, or whether it happened is not known; for people.
     Unavailable(String),
 }
@@ -30,6 +32,8 @@ pub(crate) enum StoreError {
 pub(crate) enum Store {
     /// The etcd machine in this process.
     Embedded(Arc<Embedded>),
+    /// A real etcd.
+    Etcd(Arc<Etcd>),
 }
 
 impl Store {
@@ -41,10 +45,19 @@ impl Store {
         Ok(Store::Embedded(Arc::new(Embedded::open(directory)?)))
     }
 
+    /// A real etcd.
+    ///
+    /// # Errors
+    /// When a flag is wrong or etcd does not answer.
+    pub(crate) async fn etcd(servers: &Servers) -> Result<Store, StartError> {
+        Ok(Store::Etcd(Arc::new(Etcd::open(servers).await?)))
+    }
+
     /// The watch cache as it is now.
     pub(crate) fn cache(&self) -> Cache {
         match self {
             Store::Embedded(store) => store.newest().cache.clone(),
+            Store::Etcd(store) => store.cache(),
         }
     }
 
@@ -52,6 +65,7 @@ impl Store {
     pub(crate) async fn reached(&self, revision: Revision, patience: Duration) -> Cache {
         match self {
             Store::Embedded(store) => store.reached(revision, patience).await.cache.clone(),
+            Store::Etcd(store) => store.reached(revision, patience).await,
         }
     }
 
@@ -59,6 +73,7 @@ impl Store {
     pub(crate) fn changes(&self, prefix: &str) -> watch::Receiver<()> {
         match self {
             Store::Embedded(store) => store.changes(prefix),
+            Store::Etcd(store) => store.changes(prefix),
         }
     }
 
@@ -66,6 +81,7 @@ impl Store {
     pub(crate) async fn revision(&self) -> Result<Revision, StoreError> {
         match self {
             Store::Embedded(store) => Ok(store.newest().store.revision()),
+            Store::Etcd(store) => store.revision().await,
         }
     }
 
@@ -76,6 +92,7 @@ impl Store {
                 let found = store.newest().store.range(range);
                 found.map_err(StoreError::Refused)
             }
+            Store::Etcd(store) => store.range(range).await,
         }
     }
 
@@ -88,6 +105,7 @@ impl Store {
                     "the store answered {other:?}"
                 ))),
             },
+            Store::Etcd(store) => store.commit(&txn).await,
         }
     }
 
@@ -95,13 +113,16 @@ impl Store {
     pub(crate) fn failed(&self) -> bool {
         match self {
             Store::Embedded(store) => store.failure().is_some(),
+            Store::Etcd(store) => store.failed(),
         }
     }
 
-    /// Compacts history and ends leases, for as long as it runs.
-    pub(crate) async fn keep_house(self) {
+    /// Compacts history every `compaction` (never when it is 0) and ends leases, for as long as it
+    /// runs.
+    pub(crate) async fn keep_house(self, compaction: Duration) {
         match self {
-            Store::Embedded(store) => housekeeping::embedded(&store).await,
+            Store::Embedded(store) => housekeeping::embedded(&store, compaction).await,
+            Store::Etcd(store) => store.keep_house(compaction).await,
         }
     }
 
@@ -109,6 +130,7 @@ impl Store {
     pub(crate) async fn stop(&self) {
         match self {
             Store::Embedded(store) => store.stop().await,
+            Store::Etcd(store) => store.stop(),
         }
     }
 }
