@@ -8,6 +8,7 @@ use std::{
     fs,
     io::{self, Read, Write},
     net::{Shutdown, SocketAddr, TcpStream},
+    path::Path,
     sync::Arc,
 };
 use tokio_rustls::rustls::{
@@ -76,12 +77,21 @@ impl Client {
     /// When the server's files can't be read: a test can't go on.
     #[must_use]
     pub fn new(live: &Live) -> Client {
-        let read = |name: &str| fs::read(live.certificates().join(name)).expect("a PEM file");
+        Client::from_directory(live.certificates(), live.address())
+    }
+
+    /// The administrator's client of a server whose certificates are in a directory.
+    ///
+    /// # Panics
+    /// When the files can't be read.
+    #[must_use]
+    pub fn from_directory(directory: &Path, address: SocketAddr) -> Client {
+        let read = |name: &str| fs::read(directory.join(name)).expect("a PEM file");
         Client::with(
             &read("ca.crt"),
             &read("admin.crt"),
             &read("admin.key"),
-            live.address(),
+            address,
         )
     }
 

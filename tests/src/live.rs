@@ -1,6 +1,7 @@
 //! A server of this process, on a free port, with its files in a directory of its own: what tests of
 //! real clients talk to.
 
+use crate::etcd::Etcd;
 use server::{Options, Running, Server};
 use std::{
     future::Future,
@@ -34,12 +35,33 @@ impl Live {
     /// When it does not start: a test can't go on.
     #[must_use]
     pub fn start() -> Live {
+        Live::start_with(Options::default())
+    }
+
+    /// Starts a server that keeps its objects in an etcd.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn on(etcd: &Etcd) -> Live {
+        Live::start_with(Options {
+            etcd: Some(etcd.servers()),
+            ..Options::default()
+        })
+    }
+
+    /// Starts a server with these options, but for its certificates and kubeconfig.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_with(options: Options) -> Live {
         let directory = TempDir::new().expect("a temporary directory");
         let runtime = Runtime::new().expect("a runtime");
         let options = Options {
             certificate_directory: Some(directory.path().to_owned()),
             kubeconfig: Some(directory.path().join(KUBECONFIG)),
-            ..Options::default()
+            ..options
         };
         let server = runtime.block_on(Server::start(options)).expect("a server");
         Live {

@@ -87,9 +87,14 @@ pub fn command() -> BoxedStrategy<Command> {
 
 /// A key; seldom the empty one, which is refused.
 pub fn key() -> impl Strategy<Value = Key> {
+    prop_oneof![32 => named_key(), 1 => Just(Key::from(""))]
+}
+
+/// A key that is not empty. (A range that ends at the empty key cannot be said to etcd: it takes a
+/// missing end for a single key.)
+fn named_key() -> impl Strategy<Value = Key> {
     prop_oneof![
         8 => Just("a"), 8 => Just("b"), 8 => Just("c"), 4 => Just("ab"), 4 => Just("d"),
-        1 => Just(""),
     ]
     .prop_map(Key::from)
 }
@@ -98,7 +103,7 @@ pub fn key() -> impl Strategy<Value = Key> {
 pub fn key_range() -> BoxedStrategy<KeyRange> {
     prop_oneof![
         6 => key().prop_map(KeyRange::Single),
-        2 => (key(), key()).prop_map(|(start, end)| KeyRange::Between(start, end)),
+        2 => (key(), named_key()).prop_map(|(start, end)| KeyRange::Between(start, end)),
         1 => key().prop_map(|key| KeyRange::prefix(key.bytes())),
         1 => key().prop_map(KeyRange::From),
         1 => Just(KeyRange::all()),
