@@ -67,8 +67,9 @@ fn livelock(graph: &Graph, marks: &Marks, depths: &[u32]) -> Option<Broken> {
         let of = components.of[state as usize];
         let inner = graph
             .edges(state)
-            .filter(|edge| edge.recurs() && components.of[edge.target as usize] == of);
+            .filter(|edge| components.of[edge.target as usize] == of);
         let taken = inner.fold(0, |all, edge| all | edge.class());
+        // A step that is finite is none of a class.
         content[of as usize] |= taken | !graph.enabled(state);
     }
     let trap = |state: &&u32| content[components.of[**state as usize] as usize] == u64::MAX;

@@ -6,7 +6,10 @@
 
 use super::{Fault as Seeded, Obligation, World};
 use crate::{
-    check::{Failure, Report, Story, catches, exhaust},
+    check::{
+        Class, Failure, Fair, Fairness, Promise, Report, Story, catches, catches_livelock,
+        exhaust_fair,
+    },
     invariants::etcd as invariants,
     zoo::etcd::{Etcd, Fault},
 };
@@ -188,13 +191,37 @@ impl Model for LeaseWorld {
     }
 }
 
+/// The driver does its work; nothing else has to happen, and the clock may stand still.
+impl Fair for LeaseWorld {
+    fn fairness(&self, action: &Action) -> Fairness {
+        match action {
+            Action::Expire => Fairness::Weak(Class::new(0)),
+            Action::Find(_) => Fairness::Weak(Class::new(1)),
+            Action::Tick | Action::Put(..) | Action::KeepAlive(..) => Fairness::Free,
+        }
+    }
+
+    fn promises(&self) -> Vec<Promise<Self>> {
+        let expired = |_: &LeaseWorld, state: &State, lease: usize| {
+            let expired = state.store.expired(seconds(state.clock));
+            expired.contains(&LEASES[lease].0)
+        };
+        let settled = |_: &LeaseWorld, state: &State, lease: usize| {
+            let expired = state.store.expired(seconds(state.clock));
+            !expired.contains(&LEASES[lease].0)
+        };
+        vec![Promise::leads_to(ENDS, expired, settled).for_each(LEASES.len())]
+    }
+}
+
 const GOES: &str = "a key goes with its lease";
 const NEVER: &str = "a lease never expires before its time";
+const ENDS: &str = "an expired lease ends or is kept alive";
 const GONE: &str = "a lease expires with two keys";
 const SAVED: &str = "a lease is kept alive after the driver has found it expired";
 
 fn run() -> Result<Report, Failure> {
-    exhaust("lease", &LeaseWorld::default(), UNIQUE)
+    exhaust_fair("lease", &LeaseWorld::default(), UNIQUE)
 }
 
 fn caught(fault: Fault, invariant: &'static str) -> Result<Story, Failure> {
@@ -215,6 +242,15 @@ pub fn world() -> World {
         steps: 5,
         run: || caught(Fault::ExpiresWithoutLooking, NEVER),
     };
+    let late = Seeded {
+        name: "expires-by-another-clock",
+        steps: 4,
+        run: || {
+            let fault = Some(Fault::ExpiresByAnotherClock);
+            let etcd = Etcd { fault };
+            catches_livelock(&LeaseWorld { etcd }, ENDS)
+        },
+    };
     let obligation = |invariant, premise, fault| Obligation {
         id: "E14",
         invariant,
@@ -226,6 +262,7 @@ pub fn world() -> World {
         run,
         obligations: vec![
             obligation(GOES, GONE, leaves),
+            obligation(ENDS, GONE, late),
             obligation(NEVER, SAVED, blind),
         ],
     }

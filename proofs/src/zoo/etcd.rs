@@ -3,9 +3,12 @@
 //! [`Etcd`] is how the worlds call the core. Without a fault each of its functions is the core's and
 //! nothing else.
 
-use model::etcd::{
-    Command, Error, EventKind, Key, KeyValue, Operation, Outcome, Put, Range, RangeResponse,
-    Revision, Store, Txn, WatchRequest, WatchResponse, Watcher,
+use model::{
+    ambient::Time,
+    etcd::{
+        Command, Error, EventKind, Key, KeyValue, Operation, Outcome, Put, Range, RangeResponse,
+        Revision, Store, Txn, WatchRequest, WatchResponse, Watcher,
+    },
 };
 
 /// What is broken.
@@ -49,6 +52,8 @@ pub enum Fault {
     LeavesKeysBehind,
     /// A lease that the driver has found expired is revoked, though it was kept alive since.
     ExpiresWithoutLooking,
+    /// A lease that the driver has found expired is judged by a clock that is a second behind.
+    ExpiresByAnotherClock,
 }
 
 /// The core as the worlds call it.
@@ -75,6 +80,10 @@ impl Etcd {
             }
             Command::ExpireLease { lease, .. } if self.has(Fault::LeavesKeysBehind) => {
                 leave_keys_behind(store, command, *lease)
+            }
+            Command::ExpireLease { lease, now } if self.has(Fault::ExpiresByAnotherClock) => {
+                let now = Time(now.0 - 1_000_000);
+                store.apply(&Command::ExpireLease { lease: *lease, now })
             }
             _ => store.apply(command),
         }
