@@ -39,6 +39,8 @@ pub enum Awaited {
     Gone(Name, String),
     /// The object is newer than this, or gone.
     Newer(Name, Revision),
+    /// Nothing in particular: the answer itself says what there is.
+    Nothing,
 }
 
 /// What may be said with a delete.
@@ -55,6 +57,16 @@ pub struct DeleteOptions<'a> {
 }
 
 impl Call {
+    /// Reads an object from the store, not from what has been seen. That it is not there is an
+    /// answer and no failure; [`super::Controller::answered`] gets it.
+    #[must_use]
+    pub fn get(api: &Api, name: &Name) -> Call {
+        Call {
+            body: Frozen::default(),
+            ..Call::new(api, "GET", api.path(name, ""), &Value::Null)
+        }
+    }
+
     /// Creates an object in `namespace`.
     #[must_use]
     pub fn create(api: &Api, namespace: &str, object: &Value) -> Call {
@@ -130,12 +142,15 @@ impl Call {
         }
     }
 
-    /// Deletes all objects of a resource in `namespace`.
+    /// Deletes all objects of a resource in `namespace`; the answer says how many there were.
     #[must_use]
     pub fn delete_collection(api: &Api, namespace: &str) -> Call {
         let body =
             json!({"kind": "DeleteOptions", "apiVersion": "v1", "propagationPolicy": "Background"});
-        Call::new(api, "DELETE", api.collection(namespace), &body)
+        Call {
+            awaited: Some(Awaited::Nothing),
+            ..Call::new(api, "DELETE", api.collection(namespace), &body)
+        }
     }
 
     /// The same call, whose failure does not matter.
@@ -214,8 +229,12 @@ impl core::fmt::Debug for Call {
 pub struct Answer {
     /// The HTTP code; 0 when there was no answer: whether it was done is not known.
     pub code: u16,
-    /// The resourceVersion of what was answered, when it is an object.
+    /// The resourceVersion of what was answered, when it is an object or a list.
     pub revision: Option<Revision>,
+    /// The uid of what was answered, when it is an object; else empty.
+    pub uid: String,
+    /// The number of objects in a list that was answered.
+    pub items: usize,
     /// `reason` and `message` of a Status, for logs.
     pub why: String,
 }
@@ -228,11 +247,13 @@ impl Answer {
         #[serde(rename_all = "camelCase", default)]
         struct Metadata {
             resource_version: Option<String>,
+            uid: String,
         }
         #[derive(Default, serde::Deserialize)]
         #[serde(default)]
         struct Read {
             metadata: Metadata,
+            items: Vec<serde::de::IgnoredAny>,
             reason: Option<String>,
             message: Option<String>,
         }
@@ -242,6 +263,8 @@ impl Answer {
         Answer {
             code,
             revision: version.and_then(|text| text.parse().ok()).map(Revision),
+            uid: read.metadata.uid,
+            items: read.items.len(),
             why: if code < 300 {
                 String::new()
             } else {
@@ -256,6 +279,8 @@ impl Answer {
         Answer {
             code: 0,
             revision: None,
+            uid: String::new(),
+            items: 0,
             why: why.into(),
         }
     }

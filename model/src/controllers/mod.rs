@@ -11,8 +11,12 @@
 //! It has the rights of its user and no others.
 
 pub mod apis;
+pub mod endpoint_slice;
+pub mod root_ca;
+pub mod service_account;
 
 mod api;
+mod backends;
 mod call;
 mod event;
 mod queue;
@@ -44,6 +48,12 @@ pub trait Controller {
     /// Who it is for authentication and authorization.
     fn user(&self) -> User;
 
+    /// Who it watches as: where its own user may only write, the manager of all controllers, whose
+    /// watches kube-controller-manager's controllers share.
+    fn watches_as(&self) -> User {
+        self.user()
+    }
+
     /// What it watches. [`Controller::reconcile`] is not called before all of it has been listed.
     fn watches(&self) -> Vec<Watch>;
 
@@ -57,6 +67,11 @@ pub trait Controller {
     /// It must be level-based: what it does follows from the state that it sees, not from how it
     /// came about; anything may have been done already, and calls may have been lost.
     fn reconcile(&mut self, view: &View, item: &Item, ambient: &Ambient) -> Outcome;
+
+    /// A call that a look at `item` has sent was answered, or will not be (code 0). For those who
+    /// ask the store itself, or want to know why something failed; what is remembered of it must be
+    /// such that it can be lost, since it is at a restart.
+    fn answered(&mut self, _item: &Item, _call: &Call, _answer: &Answer) {}
 }
 
 /// What a look at an item came to.
@@ -98,6 +113,10 @@ impl<C: Controller + ?Sized> Controller for Box<C> {
         (**self).user()
     }
 
+    fn watches_as(&self) -> User {
+        (**self).watches_as()
+    }
+
     fn watches(&self) -> Vec<Watch> {
         (**self).watches()
     }
@@ -108,6 +127,10 @@ impl<C: Controller + ?Sized> Controller for Box<C> {
 
     fn reconcile(&mut self, view: &View, item: &Item, ambient: &Ambient) -> Outcome {
         (**self).reconcile(view, item, ambient)
+    }
+
+    fn answered(&mut self, item: &Item, call: &Call, answer: &Answer) {
+        (**self).answered(item, call, answer);
     }
 }
 
@@ -124,6 +147,15 @@ pub fn service_account(name: &str) -> User {
             alloc::format!("system:serviceaccounts:{NAMESPACE}"),
         ]
         .into(),
+        ..User::default()
+    }
+}
+
+/// The user `system:kube-controller-manager`, who may list and watch everything.
+#[must_use]
+pub fn controller_manager() -> User {
+    User {
+        name: "system:kube-controller-manager".into(),
         ..User::default()
     }
 }

@@ -93,7 +93,7 @@ impl<C: Controller> Worker<C> {
     /// The request that begins a watch; once it is granted, [`Worker::begun`], then its events.
     #[must_use]
     pub fn watch(&self, watch: &Watch) -> Head {
-        watch_head(watch, &self.controller.user(), self.controller.name())
+        watch_head(watch, &self.controller.watches_as(), self.controller.name())
     }
 
     /// The head of a call's request.
@@ -174,8 +174,10 @@ impl<C: Controller> Worker<C> {
         let Some(call) = current.calls.pop_front() else {
             return;
         };
-        // What is to be deleted and is not there is what was wanted.
-        let gone = answer.code == 404 && matches!(call.awaited, Some(Awaited::Gone(..)));
+        self.controller.answered(&current.item, &call, answer);
+        // What is to be deleted and is not there is what was wanted; to a question it is an answer.
+        let asks = call.method == "GET" || matches!(call.awaited, Some(Awaited::Gone(..)));
+        let gone = answer.code == 404 && asks;
         if answer.succeeded() || gone {
             let expected = expected(call, answer, &self.view);
             if let Some(expected) = expected {
@@ -211,6 +213,7 @@ fn expected(call: Call, answer: &Answer, view: &View) -> Option<Expected> {
 impl Expected {
     fn shown(&self, view: &View) -> bool {
         match self {
+            Expected::Awaited(_, Awaited::Nothing) => true,
             Expected::Seen(api, revision) => view.revision(api) >= Some(*revision),
             Expected::Awaited(api, Awaited::Gone(name, uid)) => {
                 view.get(api, name).is_none_or(|object| {

@@ -9,11 +9,11 @@ use serde_json::Value;
 
 /// A quantity in units of 10⁻⁹, the finest that the API keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Quantity(i128);
+pub(crate) struct Quantity(i128);
 
 impl Quantity {
     /// Parses a quantity; `None` when it is none, or too large to be one.
-    pub(super) fn parse(value: &Value) -> Option<Quantity> {
+    pub(crate) fn parse(value: &Value) -> Option<Quantity> {
         match value {
             Value::String(text) => Quantity::parse_text(text),
             Value::Number(number) => Quantity::parse_text(&number.to_string()),
