@@ -187,8 +187,15 @@ impl Both {
             self.over = answer.canceled;
             self.told.extend(answer.events);
         }
+        let request = self.watcher.request();
+        if self.over && !self.watcher.canceled() {
+            // A watch of the past is led on in etcd's own time, and a compaction may pass it.
+            prop_assert!(request.start > Revision(0), "{:?}", request);
+            prop_assert!(self.expected.starts_with(&self.told), "{:?}", request);
+            return Ok(());
+        }
         prop_assert_eq!(self.over, self.watcher.canceled());
-        prop_assert_eq!(&self.told, &self.expected, "{:?}", self.watcher.request());
+        prop_assert_eq!(&self.told, &self.expected, "{:?}", request);
         for events in self
             .told
             .chunk_by(|one, other| one.kv.mod_revision == other.kv.mod_revision)
