@@ -21,6 +21,8 @@ pub struct Config {
     pub advertised: String,
     /// The addresses that Services get (`--service-cluster-ip-range`).
     pub service_addresses: AddressRange,
+    /// How many seconds Events are kept (`--event-ttl`); 0 is for ever.
+    pub event_ttl: u64,
     /// The ports of nodes that Services get (`--service-node-port-range`).
     pub service_node_ports: RangeInclusive<u16>,
 }
@@ -107,6 +109,7 @@ impl Config {
                 network: 0x0a00_0000,
                 prefix_length: 24,
             },
+            event_ttl: 3_600,
             service_node_ports: 30_000..=32_767,
         }
     }

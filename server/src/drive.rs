@@ -6,12 +6,13 @@ use crate::{
     encode::{self, Answer, Body},
     metrics::{Counted, Labels},
     server::Core,
-    store::StoreError,
+    store::{StoreError, leases},
     stream,
 };
 use hyper::{Request, Response, StatusCode, body::Incoming};
 use model::{
     ambient::Ambient,
+    etcd::Txn,
     lifecycle::{
         self, Effect, Event, Next, Step,
         attributes::Attributes,
@@ -237,7 +238,11 @@ impl Run {
                 Some(body) => decode::body(body, limit, &self.content_type).await,
                 None => Err(BodyError::Cut),
             }),
-            Effect::Commit(_) if self.abandoned.load(Ordering::Relaxed) => Event::Deadline,
+            Effect::Commit(_) | Effect::CommitForAWhile(..)
+                if self.abandoned.load(Ordering::Relaxed) =>
+            {
+                Event::Deadline
+            }
             effect => perform(&self.core, effect).await,
         }
     }
@@ -306,16 +311,25 @@ pub(crate) async fn perform(core: &Core, effect: Effect) -> Event {
                 Err(why) => unavailable(&why),
             }
         }
-        Effect::Commit(txn) => {
-            let began = Instant::now();
-            let committed = store.commit(txn).await;
-            core.metrics.store("txn", began.elapsed());
-            match committed {
-                Ok(response) => Event::Committed(Ok(response)),
-                Err(StoreError::Refused(why)) => Event::Committed(Err(why)),
-                Err(why) => unavailable(&why),
+        Effect::Commit(txn) => commit(core, txn).await,
+        Effect::CommitForAWhile(mut txn, seconds) => match core.leases.get(store, seconds).await {
+            Ok(lease) => {
+                leases::attach(&mut txn, lease);
+                commit(core, txn).await
             }
-        }
+            Err(why) => unavailable(&why),
+        },
+    }
+}
+
+async fn commit(core: &Core, txn: Txn) -> Event {
+    let began = Instant::now();
+    let committed = core.store.commit(txn).await;
+    core.metrics.store("txn", began.elapsed());
+    match committed {
+        Ok(response) => Event::Committed(Ok(response)),
+        Err(StoreError::Refused(why)) => Event::Committed(Err(why)),
+        Err(why) => unavailable(&why),
     }
 }
 

@@ -58,6 +58,9 @@ pub struct Flags {
     /// How often the store's history is compacted; never when it is 0.
     #[arg(long, default_value = "5m0s", value_parser = go_duration)]
     pub etcd_compaction_interval: Duration,
+    /// How long Events are kept; for ever when it is 0.
+    #[arg(long, default_value = "1h0m0s", value_parser = go_duration)]
+    pub event_ttl: Duration,
     /// Reading requests that are served at once; 0 is no limit.
     #[arg(long, default_value_t = 400)]
     pub max_requests_inflight: usize,
@@ -153,6 +156,7 @@ impl Flags {
             data_directory: (!self.in_memory && etcd.is_none()).then_some(data),
             etcd,
             compaction: self.etcd_compaction_interval,
+            event_ttl: self.event_ttl,
             serving: self
                 .tls_cert_file
                 .clone()

@@ -82,6 +82,13 @@ pub const ETCD_PROBE_TIME: Duration = Duration::from_secs(2);
 /// How often history is compacted, to the revision that was the newest at the last time
 /// (kube-apiserver's default of `--etcd-compaction-interval`).
 pub const COMPACTION: Duration = Duration::from_secs(300);
+/// How long a lease is given to new objects (or a twentieth of its time, if that is less), and to
+/// how many (kube-apiserver's `LeaseReuseDurationSeconds` and `lease-max-object-count`).
+pub const LEASE_REUSE: Duration = Duration::from_secs(60);
+/// See [`LEASE_REUSE`].
+pub const LEASE_OBJECTS: usize = 1_000;
+/// How long Events are kept (kube-apiserver's default of `--event-ttl`).
+pub const EVENT_TTL: Duration = Duration::from_secs(3600);
 /// How often leases are looked through for those whose time is over (etcd's lessor looks every
 /// 500 ms).
 pub const LEASE_TICK: Duration = Duration::from_millis(500);

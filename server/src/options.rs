@@ -4,7 +4,7 @@ use crate::{
     audit::AuditLog,
     error::StartError,
     etcd::Servers,
-    limits::{COMPACTION, DRAIN},
+    limits::{COMPACTION, DRAIN, EVENT_TTL},
 };
 use model::{
     config::{AddressRange, Authentication, AuthorizationMode, Config, User},
@@ -34,6 +34,8 @@ pub struct Options {
     pub etcd: Option<Servers>,
     /// How often the store's history is compacted; never when it is 0.
     pub compaction: Duration,
+    /// How long Events are kept; for ever when it is 0.
+    pub event_ttl: Duration,
     /// Where certificates are kept; in memory when `None`.
     pub certificate_directory: Option<PathBuf>,
     /// A serving certificate and its key of one's own, as PEM files.
@@ -75,6 +77,7 @@ impl Default for Options {
             data_directory: None,
             etcd: None,
             compaction: COMPACTION,
+            event_ttl: EVENT_TTL,
             certificate_directory: None,
             serving: None,
             client_authorities: None,
@@ -113,6 +116,7 @@ impl Options {
             authorization: self.authorization.clone(),
             service_addresses: self.service_addresses,
             advertised: SocketAddr::new(advertised, address.port()).to_string(),
+            event_ttl: self.event_ttl.as_secs(),
             ..Config::permissive()
         }
     }

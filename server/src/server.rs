@@ -9,7 +9,7 @@ use crate::{
     listen,
     metrics::Metrics,
     options::Options,
-    store::Store,
+    store::{Store, leases::Leases},
     tls::{Tls, authorities, certificates},
 };
 use model::{config::Config, openapi};
@@ -32,6 +32,7 @@ use tokio::{
 pub(crate) struct Core {
     pub(crate) config: Config,
     pub(crate) store: Store,
+    pub(crate) leases: Leases,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Audit,
     /// Places for requests in flight; `None` is no limit.
@@ -160,6 +161,7 @@ impl Server {
         let core = Arc::new(Core {
             config: options.config(address),
             store,
+            leases: Leases::default(),
             metrics: Metrics::new(),
             audit,
             read_only: places(options.max_requests_in_flight),

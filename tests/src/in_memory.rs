@@ -203,7 +203,7 @@ impl InMemory {
             Effect::Cache { .. } => Event::Cache(self.cache.clone()),
             Effect::Revision => Event::Revision(self.store.revision()),
             Effect::Read(range) => Event::Read(self.store.range(&range)),
-            Effect::Commit(txn) => {
+            Effect::Commit(txn) | Effect::CommitForAWhile(txn, _) => {
                 let before = self.store.revision();
                 let answer = self.store.apply(&Command::Txn(txn));
                 self.follow(before);

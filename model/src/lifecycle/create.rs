@@ -193,7 +193,7 @@ fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
     let txn = storage::create(&key, &object);
     Ok(Turn::Wait(
         Stage::Create(Create::Commit(draft, key, object)),
-        Effect::Commit(txn),
+        storage::write(scene, txn),
     ))
 }
 

@@ -274,7 +274,7 @@ fn decide(
                 object: validated,
                 removes,
             };
-            Ok(Course::On(stage, Effect::Commit(txn)))
+            Ok(Course::On(stage, storage::write(scene, txn)))
         }
     }
 }

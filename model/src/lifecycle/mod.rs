@@ -68,6 +68,9 @@ pub enum Effect {
     Read(Range),
     /// A transaction: answered only when it is durable.
     Commit(Txn),
+    /// The same for what does not last: what it writes goes with a lease that lives so many seconds
+    /// or a little longer. Which one is the driver's to say: many objects share one.
+    CommitForAWhile(Txn, u64),
 }
 
 /// What the outside answers.
@@ -81,7 +84,7 @@ pub enum Event {
     Revision(Revision),
     /// To [`Effect::Read`].
     Read(Result<RangeResponse, etcd::Error>),
-    /// To [`Effect::Commit`].
+    /// To [`Effect::Commit`] and [`Effect::CommitForAWhile`].
     Committed(Result<TxnResponse, etcd::Error>),
     /// To any effect on the store: it cannot be reached, or whether the commit happened is not
     /// known. The text is for people.

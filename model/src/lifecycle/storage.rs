@@ -5,7 +5,7 @@
 //! change are one step each: a finalizer that is added meanwhile makes a removal fail
 //! (upstream's separate transactions allow it: kubernetes#77988).
 
-use super::validate::Validated;
+use super::{Effect, context::Scene, validate::Validated};
 use crate::{
     cache::Entry,
     etcd::{
@@ -46,6 +46,21 @@ pub fn remove(key: &Key, expected: Revision) -> Txn {
         previous: false,
     });
     guarded(key, Target::ModRevision(expected), delete)
+}
+
+/// Asks for a transaction that writes an object of the request's kind: Events last for a while
+/// (`registry/core/event/storage`, whose every write has the time to live).
+#[must_use]
+pub fn write(scene: &Scene<'_>, txn: Txn) -> Effect {
+    let resource = &scene.endpoint.resource;
+    let event = matches!(
+        (resource.group.as_str(), resource.plural.as_str()),
+        ("" | "events.k8s.io", "events")
+    );
+    match scene.config.event_ttl {
+        ttl if event && ttl > 0 => Effect::CommitForAWhile(txn, ttl),
+        _ => Effect::Commit(txn),
+    }
 }
 
 /// What a transaction came to.

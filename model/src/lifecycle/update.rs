@@ -288,7 +288,7 @@ fn attempt(change: Change, current: Option<&KeyValue>, scene: &Scene<'_>) -> Pro
         Attempt::Write(object, _, warnings) => {
             let txn = storage::update(&change.key, expected, &object);
             let stage = Stage::Update(Update::Commit(change, object, warnings));
-            Ok(Turn::Wait(stage, Effect::Commit(txn)))
+            Ok(Turn::Wait(stage, storage::write(scene, txn)))
         }
         Attempt::Remove(document, warnings) => {
             let txn = storage::remove(&change.key, expected);

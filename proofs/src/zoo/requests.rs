@@ -124,7 +124,9 @@ impl Driver {
             Effect::Cache { .. } => Event::Cache(cache(store)),
             Effect::Revision => Event::Revision(store.revision()),
             Effect::Read(range) => Event::Read(self.read(range, store)),
-            Effect::Commit(txn) => Event::Committed(self.commit(txn, store)),
+            Effect::Commit(txn) | Effect::CommitForAWhile(txn, _) => {
+                Event::Committed(self.commit(txn, store))
+            }
         }
     }
 

@@ -16,7 +16,7 @@ use crate::{
 use feed::Feed;
 use model::{
     cache::Cache,
-    etcd::{self, Key, KeyRange, Range, RangeResponse, Revision, Txn, TxnResponse},
+    etcd::{self, Key, KeyRange, LeaseId, Range, RangeResponse, Revision, Txn, TxnResponse},
     registry,
 };
 use shared::Shared;
@@ -90,6 +90,11 @@ impl Etcd {
 
     pub(crate) async fn commit(&self, txn: &Txn) -> Result<TxnResponse, StoreError> {
         Ok(self.client.txn(txn).await?)
+    }
+
+    pub(crate) async fn grant(&self, seconds: u64) -> Result<LeaseId, StoreError> {
+        let (lease, _) = self.client.grant(LeaseId(0), seconds).await?;
+        Ok(lease)
     }
 
     /// True when etcd did not answer at the last probe.

@@ -5,6 +5,7 @@ mod disk;
 mod embedded;
 mod etcd;
 mod housekeeping;
+pub(crate) mod leases;
 mod log;
 mod snapshot;
 
@@ -13,7 +14,7 @@ use embedded::Embedded;
 use etcd::Etcd;
 use model::{
     cache::Cache,
-    etcd::{Command, Error, Outcome, Range, RangeResponse, Revision, Txn, TxnResponse},
+    etcd::{Command, Error, LeaseId, Outcome, Range, RangeResponse, Revision, Txn, TxnResponse},
 };
 use std::{path::Path, sync::Arc, time::Duration};
 use tokio::sync::watch;
@@ -106,6 +107,24 @@ impl Store {
                 ))),
             },
             Store::Etcd(store) => store.commit(&txn).await,
+        }
+    }
+
+    /// A new lease of so many seconds.
+    pub(crate) async fn grant(&self, seconds: u64) -> Result<LeaseId, StoreError> {
+        match self {
+            Store::Embedded(store) => {
+                // 63 random bits, and not 0: as etcd chooses them.
+                let lease = LeaseId((crate::ambient::seed() as i64 & i64::MAX).max(1));
+                let now = crate::ambient::now();
+                let grant = Command::GrantLease {
+                    lease,
+                    ttl: seconds,
+                    now,
+                };
+                store.commit(grant).await.map(|_| lease)
+            }
+            Store::Etcd(store) => store.grant(seconds).await,
         }
     }
 

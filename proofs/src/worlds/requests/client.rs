@@ -72,7 +72,7 @@ impl fmt::Debug for Client {
         told.field("record", &self.record);
         match &self.waiting {
             None => {}
-            Some((_, Effect::Commit(txn))) => {
+            Some((_, Effect::Commit(txn) | Effect::CommitForAWhile(txn, _))) => {
                 told.field("commits_if", &txn.compare);
                 told.field("what", &txn.success);
             }

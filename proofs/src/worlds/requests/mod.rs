@@ -333,6 +333,6 @@ fn name(effect: &Effect) -> &'static str {
         Effect::Cache { .. } => "cache",
         Effect::Revision => "revision",
         Effect::Read(_) => "read",
-        Effect::Commit(_) => "commit",
+        Effect::Commit(_) | Effect::CommitForAWhile(..) => "commit",
     }
 }
