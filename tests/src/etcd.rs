@@ -6,6 +6,8 @@ use crate::{
 };
 use server::etcd::{Client, Servers};
 use std::{
+    ffi::OsString,
+    path::{Path, PathBuf},
     process::{Command, Output, Stdio},
     time::Instant,
 };
@@ -16,6 +18,8 @@ pub struct Etcd {
     directory: TempDir,
     ports: [u16; 2],
     process: Option<Child>,
+    /// Where `ca.crt`, `apiserver.crt`, `admin.crt` and their keys are, when it speaks TLS.
+    certificates: Option<PathBuf>,
 }
 
 impl Etcd {
@@ -25,7 +29,22 @@ impl Etcd {
     /// When it does not start: a test can't go on.
     #[must_use]
     pub fn start() -> Etcd {
+        Etcd::start_as(None)
+    }
+
+    /// Starts one that speaks TLS alone and takes only clients with a certificate, all by the
+    /// authority of a server whose certificates lie in a directory.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start_secure(certificates: &Path) -> Etcd {
+        Etcd::start_as(Some(certificates.to_owned()))
+    }
+
+    fn start_as(certificates: Option<PathBuf>) -> Etcd {
         let mut etcd = Etcd {
+            certificates,
             directory: TempDir::new().expect("a temporary directory"),
             ports: [free_port(), free_port()],
             process: None,
@@ -58,7 +77,8 @@ impl Etcd {
     /// `http://127.0.0.1:…`
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports[0])
+        let scheme = self.certificates.as_ref().map_or("http", |_| "https");
+        format!("{scheme}://127.0.0.1:{}", self.ports[0])
     }
 
     /// The port of its clients.
@@ -73,7 +93,8 @@ impl Etcd {
         Servers {
             urls: vec![self.url()],
             prefix: "/registry".into(),
-            ..Servers::default()
+            authority: self.file("ca.crt"),
+            identity: self.file("admin.crt").zip(self.file("admin.key")),
         }
     }
 
@@ -98,8 +119,26 @@ impl Etcd {
         String::from_utf8(output.stdout).expect("text")
     }
 
+    fn file(&self, name: &str) -> Option<PathBuf> {
+        Some(self.certificates.as_ref()?.join(name))
+    }
+
+    /// A flag with the name of one of the files; nothing without TLS.
+    fn flag(&self, flag: &str, name: &str) -> Vec<OsString> {
+        let file = self.file(name).map(PathBuf::into_os_string);
+        file.map(|file| vec![flag.into(), file]).unwrap_or_default()
+    }
+
     fn run_ctl(&self, arguments: &[&str]) -> Output {
-        Command::new("etcdctl")
+        let mut command = Command::new("etcdctl");
+        for (flag, name) in [
+            ("--cacert", "ca.crt"),
+            ("--cert", "admin.crt"),
+            ("--key", "admin.key"),
+        ] {
+            command.args(self.flag(flag, name));
+        }
+        command
             .args(["--endpoints", &self.url()])
             .args(arguments)
             .env("ETCDCTL_API", "3")
@@ -109,8 +148,17 @@ impl Etcd {
 
     /// Starts the process and waits until it answers; false when it has ended instead.
     fn begin(&mut self) -> bool {
-        let [client, peer] = self.ports.map(|port| format!("http://127.0.0.1:{port}"));
-        let process = Command::new("etcd")
+        let (client, peer) = (self.url(), format!("http://127.0.0.1:{}", self.ports[1]));
+        let mut command = Command::new("etcd");
+        for (flag, name) in [
+            ("--trusted-ca-file", "ca.crt"),
+            ("--cert-file", "apiserver.crt"),
+            ("--key-file", "apiserver.key"),
+        ] {
+            command.args(self.flag(flag, name));
+        }
+        command.args(self.certificates.as_ref().map(|_| "--client-cert-auth"));
+        let process = command
             .arg("--data-dir")
             .arg(self.directory.path().join("data"))
             .args(["--listen-client-urls", &client])

@@ -9,6 +9,7 @@ mod http;
 mod layout;
 mod machine;
 mod restart;
+mod secure;
 mod seen;
 mod several;
 mod watching;

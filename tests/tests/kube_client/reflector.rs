@@ -24,7 +24,10 @@ use std::{
     },
     time::Duration,
 };
-use tests::live::{Live, eventually};
+use tests::{
+    etcd::Etcd,
+    live::{Live, eventually},
+};
 
 /// How many changes are made, by how many writers, to how many names each.
 const CHANGES: u64 = 10_000;
@@ -49,11 +52,19 @@ fn contents<'a>(objects: impl IntoIterator<Item = &'a ConfigMap>) -> Contents {
 
 #[test]
 fn reflectors_equal_a_list_after_ten_thousand_random_changes() {
-    let live = Live::start();
+    reflectors_equal_a_list(&Live::start(), CHANGES);
+}
+
+#[test]
+fn reflectors_equal_a_list_with_etcd_behind_the_server() {
+    reflectors_equal_a_list(&Live::on(&Etcd::start()), CHANGES / 5);
+}
+
+fn reflectors_equal_a_list(live: &Live, changes: u64) {
     live.run_within(LIMIT, async {
-        let client = client(&live).await;
-        let proxy = Proxy::start(&live).await;
-        let cut = client_through(&live, &proxy).await;
+        let client = client(live).await;
+        let proxy = Proxy::start(live).await;
+        let cut = client_through(live, &proxy).await;
         let labelled = || watcher::Config::default().labels("side=left");
         let reflectors = [
             ("by lists", "", reflect(&client, watcher::Config::default())),
@@ -90,9 +101,16 @@ fn reflectors_equal_a_list_after_ten_thousand_random_changes() {
         ];
         let made = Arc::new(AtomicU64::new(0));
         let writers: Vec<_> = (0..WRITERS)
-            .map(|writer| tokio::spawn(write(client.clone(), writer, Arc::clone(&made))))
+            .map(|writer| {
+                tokio::spawn(write(
+                    client.clone(),
+                    writer,
+                    changes / WRITERS,
+                    Arc::clone(&made),
+                ))
+            })
             .collect();
-        for cuts in 1..CHANGES / BETWEEN_CUTS {
+        for cuts in 1..changes / BETWEEN_CUTS {
             let reached =
                 || async { (made.load(Ordering::Relaxed) >= cuts * BETWEEN_CUTS).then_some(()) };
             eventually("the writers make changes", reached).await;
@@ -101,7 +119,7 @@ fn reflectors_equal_a_list_after_ten_thousand_random_changes() {
         for writer in writers {
             writer.await.unwrap();
         }
-        assert_eq!(made.load(Ordering::Relaxed), CHANGES);
+        assert_eq!(made.load(Ordering::Relaxed), changes);
 
         let api: Api<ConfigMap> = Api::default_namespaced(client);
         for (name, selector, store) in &reflectors {
@@ -130,11 +148,11 @@ fn reflect(client: &Client, config: watcher::Config) -> Store<ConfigMap> {
 }
 
 /// Makes this writer's share of the changes, to names of its own, so that each must succeed.
-async fn write(client: Client, writer: u64, made: Arc<AtomicU64>) {
+async fn write(client: Client, writer: u64, changes: u64, made: Arc<AtomicU64>) {
     let api: Api<ConfigMap> = Api::default_namespaced(client);
     let mut numbers = Numbers::new(writer + 1);
     let mut live: BTreeMap<u64, ConfigMap> = BTreeMap::new();
-    for change in 0..CHANGES / WRITERS {
+    for change in 0..changes {
         let index = numbers.below(NAMES);
         let name = format!("w{writer}-{index}");
         let side = if numbers.below(2) == 0 {

@@ -6,6 +6,7 @@
 mod change;
 mod delete;
 mod discovery;
+mod etcd;
 mod get;
 mod manifests;
 mod tool;

@@ -29,8 +29,13 @@ pub(crate) struct Ran {
 impl Kubectl {
     /// Starts a server of its own.
     pub(crate) fn new() -> Kubectl {
+        Kubectl::on(Live::start())
+    }
+
+    /// Talks to this server.
+    pub(crate) fn on(live: Live) -> Kubectl {
         Kubectl {
-            live: Live::start(),
+            live,
             home: TempDir::new().unwrap(),
         }
     }
