@@ -1,6 +1,6 @@
 //! What an administrator decides, as data.
 
-use crate::{discovery::Version, resource::Resources, schema::Types};
+use crate::{discovery::Version, resource::Resources, schema::Types, token::Accounts};
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use core::ops::RangeInclusive;
 
@@ -28,12 +28,14 @@ pub struct Config {
 }
 
 /// How credentials become users.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default)]
 pub struct Authentication {
     /// Static bearer tokens (`--token-auth-file`).
     pub tokens: BTreeMap<String, User>,
     /// Requests without credentials are served as `system:anonymous` (`--anonymous-auth`).
     pub anonymous: bool,
+    /// How tokens of service accounts are made and known again; none are without it.
+    pub accounts: Option<Arc<Accounts>>,
 }
 
 /// Who a request comes from (`user.Info`).
@@ -56,6 +58,10 @@ pub enum AuthorizationMode {
     AlwaysAllow,
     /// Nobody may do anything (but `system:masters`).
     AlwaysDeny,
+    /// Roles and bindings say who may do what.
+    Rbac,
+    /// Nodes may do what their pods need.
+    Node,
 }
 
 /// A range of IPv4 addresses in CIDR form.
@@ -93,6 +99,7 @@ impl Config {
             authentication: Authentication {
                 tokens: BTreeMap::new(),
                 anonymous: true,
+                accounts: None,
             },
             authorization: [AuthorizationMode::AlwaysAllow].into(),
             version: Version {

@@ -12,6 +12,7 @@
 extern crate alloc;
 
 pub mod ambient;
+pub mod bootstrap;
 pub mod cache;
 pub mod config;
 pub mod controllers;
@@ -27,11 +28,13 @@ pub mod object;
 pub mod openapi;
 pub mod pagination;
 pub mod patch;
+pub mod policy;
 pub mod registry;
 pub mod resource;
 pub mod schema;
 pub mod selector;
 pub mod status;
 pub mod table;
+pub mod token;
 pub mod validation;
 pub mod wire;

@@ -3,9 +3,12 @@
 use crate::{
     etcd::{KeyValue, Revision},
     frozen::Frozen,
+    policy::Policy,
+    registry,
     selector::Selectable,
 };
 use alloc::{
+    boxed::Box,
     collections::BTreeMap,
     format,
     string::{String, ToString},
@@ -52,6 +55,9 @@ pub struct Meta {
     /// What field selectors can ask for besides name and namespace: path → text.
     #[serde(skip)]
     pub fields: BTreeMap<&'static str, String>,
+    /// What a role or binding says; nothing for other kinds.
+    #[serde(skip)]
+    pub policy: Option<Box<Policy>>,
 }
 
 /// One of `metadata.ownerReferences`.
@@ -122,6 +128,8 @@ impl Object {
             meta
         };
         meta.splice = splice;
+        let prefix = registry::prefix_of(&kv.key).unwrap_or_default();
+        meta.policy = Policy::decode(prefix, frozen.bytes()).map_err(wrong)?;
         Ok(Object {
             revision: kv.mod_revision,
             frozen,

@@ -9,6 +9,7 @@ use crate::{
     openapi,
     resource::Resource,
     table::{Form, IncludeObject},
+    token::Verified,
 };
 use alloc::{boxed::Box, format, string::String, sync::Arc, vec::Vec};
 use serde_json::Value;
@@ -30,6 +31,9 @@ pub struct Head {
     pub certificate: Option<Certificate>,
     /// The address that the connection comes from, for the audit log.
     pub source: String,
+    /// A bearer token whose signature the driver has had verified before: it need not be verified
+    /// again. It counts only for the token that the request itself shows.
+    pub verified: Option<Arc<Verified>>,
 }
 
 impl Head {

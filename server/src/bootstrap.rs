@@ -3,52 +3,42 @@
 
 use crate::{ambient::ambient, drive, error::StartError, server::Core};
 use model::{
+    bootstrap::{objects, reconcile},
+    etcd::{Key, Revision},
     frozen::Frozen,
     lifecycle::{self, Effect, Event, Next},
+    registry,
+    resource::{Resource, split_api_version},
     wire::{Certificate, Head, Response},
 };
 use serde_json::{Value, json};
+use std::sync::Arc;
+use tokio::task::JoinSet;
 
-/// Namespaces that every cluster has (`pkg/controlplane/controller/systemnamespaces`, and the node
-/// leases' own).
-const NAMESPACES: [&str; 4] = ["default", "kube-node-lease", "kube-public", "kube-system"];
-
-/// Makes what is missing. What is there stays as it is.
+/// Makes what is missing, and repairs of it what is the server's to keep. The namespaces come
+/// first; everything else is asked for at the same time, so that the store makes it durable
+/// together.
 ///
 /// # Errors
 /// When the store refuses.
-pub(crate) async fn bootstrap(core: &Core, port: u16) -> Result<(), StartError> {
-    for name in NAMESPACES {
-        let namespace = json!({
-            "apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name},
-        });
-        create(core, "/api/v1/namespaces", &namespace).await?;
+pub(crate) async fn bootstrap(core: &Arc<Core>, port: u16) -> Result<(), StartError> {
+    let (namespaces, others): (Vec<Value>, Vec<Value>) = objects()
+        .into_iter()
+        .partition(|object| object["kind"] == "Namespace");
+    all(core, namespaces).await?;
+    all(core, others).await?;
+    ensure(Arc::clone(core), own_service(core, port)).await
+}
+
+async fn all(core: &Arc<Core>, objects: Vec<Value>) -> Result<(), StartError> {
+    let mut tasks = JoinSet::new();
+    for object in objects {
+        tasks.spawn(ensure(Arc::clone(core), object));
     }
-    for (name, value, what) in [
-        (
-            "system-node-critical",
-            2_000_001_000,
-            "Used for system critical pods that must not be moved from their current node.",
-        ),
-        (
-            "system-cluster-critical",
-            2_000_000_000,
-            "Used for system critical pods that must run in the cluster, but can be moved to \
-             another node if necessary.",
-        ),
-    ] {
-        let class = json!({
-            "apiVersion": "scheduling.k8s.io/v1", "kind": "PriorityClass",
-            "metadata": {"name": name}, "value": value, "description": what,
-        });
-        create(core, "/apis/scheduling.k8s.io/v1/priorityclasses", &class).await?;
+    while let Some(done) = tasks.join_next().await {
+        done.map_err(|why| StartError(format!("cannot make the first objects: {why}")))??;
     }
-    create(
-        core,
-        "/api/v1/namespaces/default/services",
-        &own_service(core, port),
-    )
-    .await
+    Ok(())
 }
 
 /// The Service `kubernetes`, by which pods reach the API server: the first address of the range.
@@ -57,7 +47,7 @@ fn own_service(core: &Core, port: u16) -> Value {
     json!({
         "apiVersion": "v1", "kind": "Service",
         "metadata": {
-            "name": "kubernetes",
+            "name": "kubernetes", "namespace": "default",
             "labels": {"component": "apiserver", "provider": "kubernetes"},
         },
         "spec": {
@@ -67,28 +57,61 @@ fn own_service(core: &Core, port: u16) -> Value {
     })
 }
 
-async fn create(core: &Core, path: &str, object: &Value) -> Result<(), StartError> {
-    let name = object["metadata"]["name"].as_str().unwrap_or_default();
-    // A restart finds it there. To create it again is no way to find out: a Service is refused
-    // because of its own address before anybody looks whether its name is taken.
-    let found = send(core, &own("GET", format!("{path}/{name}")), Vec::new()).await;
-    if found.code == 200 {
+/// Makes the object, or repairs the one that is there. A restart finds it in the cache; to create
+/// it again is no way to find out: a Service is refused because of its own address before anybody
+/// looks whether its name is taken.
+async fn ensure(core: Arc<Core>, object: Value) -> Result<(), StartError> {
+    let word = |member: &str| object["metadata"][member].as_str().unwrap_or_default();
+    let (namespace, name) = (word("namespace"), word("name"));
+    let kind = object["kind"].as_str().unwrap_or_default();
+    let (group, version) = split_api_version(object["apiVersion"].as_str().unwrap_or_default());
+    let mut resources = core.config.resources.iter();
+    let served =
+        |it: &&Arc<Resource>| it.kind == kind && it.group == group && it.version == version;
+    let Some(resource) = resources.find(served) else {
         return Ok(());
-    }
-    let body = object.to_string().into_bytes();
-    let response = send(core, &own("POST", path.into()), body).await;
-    if response.code == 201 {
+    };
+    let place = if namespace.is_empty() {
+        String::new()
+    } else {
+        format!("/namespaces/{namespace}")
+    };
+    let root = if group.is_empty() {
+        format!("/api/{version}")
+    } else {
+        format!("/apis/{group}/{version}")
+    };
+    let path = format!("{root}{place}/{}", resource.plural);
+    let one = format!("{path}/{name}");
+    let (head, body) = match found(&core, &registry::key(resource, namespace, name)).await {
+        None => (own("POST", path), object.to_string()),
+        Some(existing) => match reconcile(&existing, &object) {
+            None => return Ok(()),
+            Some(repaired) => (own("PUT", one.clone()), repaired.to_string()),
+        },
+    };
+    let response = send(&core, &head, body.into_bytes()).await;
+    if matches!(response.code, 200 | 201) {
         return Ok(());
     }
     // Another server on the same store may have been first.
-    let found = send(core, &own("GET", format!("{path}/{name}")), Vec::new()).await;
+    let found = send(&core, &own("GET", one), Vec::new()).await;
     if found.code == 200 {
         return Ok(());
     }
     Err(StartError(format!(
-        "cannot make {name} at {path}: {:?}",
+        "cannot make {kind} {name}: {:?}",
         response.body
     )))
+}
+
+/// What the cache has at a key.
+async fn found(core: &Core, key: &Key) -> Option<Value> {
+    let at_least = Revision(0);
+    match drive::perform(core, Effect::Cache { at_least }).await {
+        Event::Cache(cache) => Some(cache.get(key)?.object()?.json()),
+        _ => None,
+    }
 }
 
 /// A request of the server to itself.

@@ -52,6 +52,7 @@ pub(crate) fn head(parts: &Parts, peer: &Peer) -> Option<Head> {
         headers,
         certificate,
         source: peer.address.ip().to_string(),
+        verified: None,
     })
 }
 

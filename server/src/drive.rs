@@ -43,9 +43,13 @@ pub(crate) async fn serve(
 ) -> Response<Body> {
     let received = Instant::now();
     let (parts, body) = request.into_parts();
-    let Some(head) = decode::head(&parts, &peer) else {
+    let Some(mut head) = decode::head(&parts, &peer) else {
         return Answer::text(400, "400 Bad Request: a header is not UTF-8").into_http("");
     };
+    if let Some(accounts) = &core.config.authentication.accounts {
+        let authorization = head.header("authorization");
+        head.verified = core.verified_tokens.of(accounts, authorization);
+    }
     let accept_encoding = head.header("accept-encoding").to_owned();
     let query = Query::parse(&head.query);
     let Some(path) = unescape(&head.path, false) else {

@@ -1,6 +1,10 @@
 //! The command line. Flags are named as kube-apiserver's where such a flag exists.
 
-use crate::{AuditLog, Options, StartError, duration, etcd::Servers, options::read_tokens};
+use crate::{
+    AuditLog, Options, StartError, duration,
+    etcd::Servers,
+    options::{ISSUER, read_tokens},
+};
 use clap::{ArgAction, Parser, ValueEnum};
 use model::config::{AddressRange, AuthorizationMode};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
@@ -33,13 +37,29 @@ pub struct Flags {
     /// Static bearer tokens: a CSV of token, user, uid, "group1,group2".
     #[arg(long)]
     pub token_auth_file: Option<PathBuf>,
-    /// Who may do what, asked in order: AlwaysAllow, AlwaysDeny.
-    #[arg(long, value_delimiter = ',', default_value = "AlwaysAllow")]
+    /// Who may do what, asked in order: AlwaysAllow, AlwaysDeny, Node, RBAC.
+    #[arg(long, value_delimiter = ',', default_value = "Node,RBAC")]
     pub authorization_mode: Vec<String>,
     /// Serve requests without credentials as system:anonymous.
     #[arg(long, action = ArgAction::Set, default_value_t = true, num_args = 0..=1,
         require_equals = true, default_missing_value = "true")]
     pub anonymous_auth: bool,
+    /// Who says that it made a service account's token; the first of several makes them.
+    #[arg(long, default_value = ISSUER)]
+    pub service_account_issuer: Vec<String>,
+    /// The key that signs tokens (PEM, ECDSA on P-256) [default: sa.key among the certificates,
+    /// made at the first start].
+    #[arg(long)]
+    pub service_account_signing_key_file: Option<PathBuf>,
+    /// Keys that tokens may be signed by, besides the one that signs new ones (PEM).
+    #[arg(long)]
+    pub service_account_key_file: Vec<PathBuf>,
+    /// The longest time that a token may be good for; 0 is no limit.
+    #[arg(long, default_value = "0s", value_parser = go_duration)]
+    pub service_account_max_token_expiration: Duration,
+    /// For whom tokens must be made [default: the issuers].
+    #[arg(long, value_delimiter = ',')]
+    pub api_audiences: Vec<String>,
     /// Servers of an etcd to use in place of the embedded store.
     #[arg(long, value_delimiter = ',')]
     pub etcd_servers: Vec<String>,
@@ -173,6 +193,12 @@ impl Flags {
             shutdown_delay: self.shutdown_delay_duration,
             service_addresses: self.service_cluster_ip_range,
             audit,
+            service_account_issuers: self.service_account_issuer.clone(),
+            service_account_signing_key: self.service_account_signing_key_file.clone(),
+            service_account_keys: self.service_account_key_file.clone(),
+            service_account_max_token_expiration: Some(self.service_account_max_token_expiration)
+                .filter(|longest| !longest.is_zero()),
+            api_audiences: self.api_audiences.clone(),
             ..Options::default()
         })
     }
@@ -197,11 +223,13 @@ fn parse_mode(mode: &str) -> Result<AuthorizationMode, StartError> {
     match mode {
         "AlwaysAllow" => Ok(AuthorizationMode::AlwaysAllow),
         "AlwaysDeny" => Ok(AuthorizationMode::AlwaysDeny),
-        "RBAC" | "Node" | "Webhook" | "ABAC" => refuse(&format!(
+        "RBAC" => Ok(AuthorizationMode::Rbac),
+        "Node" => Ok(AuthorizationMode::Node),
+        "Webhook" | "ABAC" => refuse(&format!(
             "--authorization-mode: {mode} is not supported yet"
         )),
         _ => refuse(&format!(
-            "--authorization-mode: {mode:?} is not a mode: AlwaysAllow, AlwaysDeny"
+            "--authorization-mode: {mode:?} is not a mode: AlwaysAllow, AlwaysDeny, Node, RBAC"
         )),
     }
 }
@@ -281,7 +309,10 @@ mod tests {
     #[test]
     fn what_is_not_supported_yet_is_refused_by_name() {
         for (arguments, why) in [
-            ("--authorization-mode Node,RBAC", "Node is not supported"),
+            (
+                "--authorization-mode RBAC,Webhook",
+                "Webhook is not supported",
+            ),
             ("--authorization-mode Nonsense", "not a mode"),
             ("--service-node-port-range 1-2", "--service-node-port-range"),
             ("--token-auth-file /nonexistent", "/nonexistent"),

@@ -3,6 +3,7 @@
 //! `listen → drive → model::lifecycle → store → encode` is a request's way; `store → stream` a
 //! watch's. A test starts one in its own process with [`Server::start`].
 
+mod accounts;
 mod ambient;
 mod audit;
 mod bootstrap;

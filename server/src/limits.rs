@@ -103,3 +103,6 @@ pub const YAML_NODES: usize = 1_000_000;
 pub const YAML_GROWTH: usize = 10;
 /// See [`YAML_GROWTH`]; in bytes.
 pub const YAML_ALLOWANCE: usize = 64 * 1024;
+/// Tokens of service accounts whose signatures are remembered to be good; the oldest is forgotten
+/// first and verified again when it is shown again.
+pub const VERIFIED_TOKENS: usize = 4_096;

@@ -9,14 +9,19 @@ use crate::{
 use model::{
     config::{AddressRange, Authentication, AuthorizationMode, Config, User},
     resource::Resources,
+    token::Accounts,
 };
 use std::{
     collections::BTreeMap,
     fs,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
+
+/// The issuer of tokens, when nobody says another.
+pub(crate) const ISSUER: &str = "https://kubernetes.default.svc";
 
 /// What a server is started with. The default is what a test wants: a store in memory, a free port
 /// of the loopback address, nothing written to disk.
@@ -66,6 +71,16 @@ pub struct Options {
     pub service_addresses: AddressRange,
     /// Where audit events go.
     pub audit: AuditLog,
+    /// Who says that it made a service account's token: the first makes them, all are known.
+    pub service_account_issuers: Vec<String>,
+    /// The key that signs tokens, as a PEM file; one is made when `None`.
+    pub service_account_signing_key: Option<PathBuf>,
+    /// More keys that tokens may be signed by, as PEM files.
+    pub service_account_keys: Vec<PathBuf>,
+    /// The longest time that a token may be good for.
+    pub service_account_max_token_expiration: Option<Duration>,
+    /// For whom tokens must be made; for the issuers when this is empty.
+    pub api_audiences: Vec<String>,
 }
 
 impl Default for Options {
@@ -84,7 +99,7 @@ impl Default for Options {
             kubeconfig: None,
             tokens: BTreeMap::new(),
             anonymous: true,
-            authorization: vec![AuthorizationMode::AlwaysAllow],
+            authorization: vec![AuthorizationMode::Node, AuthorizationMode::Rbac],
             max_requests_in_flight: 400,
             max_mutating_requests_in_flight: 200,
             request_timeout: Duration::from_secs(60),
@@ -96,18 +111,24 @@ impl Default for Options {
                 prefix_length: 24,
             },
             audit: AuditLog::None,
+            service_account_issuers: vec![ISSUER.to_owned()],
+            service_account_signing_key: None,
+            service_account_keys: Vec::new(),
+            service_account_max_token_expiration: None,
+            api_audiences: Vec::new(),
         }
     }
 }
 
 impl Options {
     /// What the core of a server that listens at `address` is told.
-    pub(crate) fn config(&self, address: SocketAddr) -> Config {
+    pub(crate) fn config(&self, address: SocketAddr, accounts: Accounts) -> Config {
         let advertised = self.advertise_address.unwrap_or(address.ip());
         Config {
             resources: Resources::built_in(),
             authentication: Authentication {
                 tokens: self.tokens.clone(),
+                accounts: Some(Arc::new(accounts)),
                 // As kube-apiserver has it: where everybody may do everything, everybody must
                 // say who they are (`BuiltInAuthenticationOptions.ApplyAuthorization`).
                 anonymous: self.anonymous

@@ -1,6 +1,7 @@
 //! A running server.
 
 use crate::{
+    accounts::{self, VerifiedTokens},
     audit::Audit,
     bootstrap::bootstrap,
     certificates::{Certificates, Identity, kubeconfig},
@@ -46,6 +47,8 @@ pub(crate) struct Core {
     pub(crate) draining: watch::Sender<bool>,
     /// The OpenAPI documents that have been asked for, encoded.
     documents: Mutex<BTreeMap<openapi::Name, Arc<[u8]>>>,
+    /// Tokens that need not be verified again.
+    pub(crate) verified_tokens: VerifiedTokens,
 }
 
 impl Core {
@@ -148,6 +151,7 @@ impl Server {
         .into_iter()
         .flatten()
         .collect();
+        let accounts = accounts::load(&options)?;
         let tls = Tls::new(own_serving.as_ref().unwrap_or(&made.serving), &authorities)?;
         let authority = own_serving.map_or(made.authority.certificate, |own| own.certificate);
         let url = format!("https://{}", reachable(address));
@@ -159,7 +163,7 @@ impl Server {
             (most > 0).then(|| Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS))))
         };
         let core = Arc::new(Core {
-            config: options.config(address),
+            config: options.config(address, accounts),
             store,
             leases: Leases::default(),
             metrics: Metrics::new(),
@@ -171,6 +175,7 @@ impl Server {
             stopping: watch::Sender::new(false),
             draining: watch::Sender::new(false),
             documents: Mutex::new(BTreeMap::new()),
+            verified_tokens: VerifiedTokens::default(),
         });
         bootstrap(&core, address.port()).await?;
         let listening = tokio::spawn(listen::serve(

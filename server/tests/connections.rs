@@ -1,6 +1,6 @@
 //! What a connection may do to the server, as raw bytes over TLS.
 
-use model::config::User;
+use model::config::{AuthorizationMode, User};
 use server::{Identity, Options, Running, Server};
 use std::sync::Arc;
 use tokio::{
@@ -145,6 +145,7 @@ async fn too_many_requests_are_turned_away_but_not_those_of_superusers() {
     let running = start(Options {
         max_mutating_requests_in_flight: 1,
         tokens: [("t".to_owned(), User::default())].into(),
+        authorization: vec![AuthorizationMode::AlwaysAllow],
         ..Options::default()
     })
     .await;

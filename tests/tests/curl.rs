@@ -127,8 +127,10 @@ fn without_a_certificate_there_is_no_way_in() {
     let status: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(
         (&status["code"], &status["reason"]),
-        (&401.into(), &"Unauthorized".into())
+        (&403.into(), &"Forbidden".into())
     );
+    let message = status["message"].as_str().unwrap_or_default();
+    assert!(message.contains("User \"system:anonymous\""), "{message}");
 }
 
 /// The commands of the README's console block that uses curl, with their continuation lines.

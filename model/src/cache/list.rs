@@ -18,10 +18,10 @@ pub struct Snapshot {
 impl Cache {
     /// The objects whose keys begin with `collection` ([`crate::registry::collection`]), in the
     /// order of their keys, from the key `from` on (empty: from the first).
-    pub fn list<'a>(
+    pub fn list<'a, 'q>(
         &'a self,
-        collection: &'a str,
-        from: &'a [u8],
+        collection: &'q str,
+        from: &'q [u8],
     ) -> impl Iterator<Item = (&'a Key, &'a Object)> {
         let shelf = self.shelf(collection);
         shelf
@@ -83,10 +83,10 @@ impl Snapshot {
 }
 
 /// The objects of `collection` from the key `from` on.
-pub(super) fn objects_in<'a>(
+pub(super) fn objects_in<'a, 'q>(
     objects: &'a Map<Key, Entry>,
-    collection: &'a str,
-    from: &'a [u8],
+    collection: &'q str,
+    from: &'q [u8],
 ) -> impl Iterator<Item = (&'a Key, &'a Object)> {
     objects
         .range::<[u8], _>((

@@ -29,6 +29,8 @@ pub struct Attributes {
     pub subresource: String,
     /// The object's name.
     pub name: String,
+    /// The field selector, as the query has it: a node may list what it is limited to.
+    pub field_selector: String,
     /// The segments behind group and version, as they are: the router reads them.
     pub parts: Vec<String>,
 }
@@ -75,6 +77,7 @@ impl Attributes {
 
     fn read_parts(&mut self, parts: &[&str], query: &Query) {
         self.parts = parts.iter().map(ToString::to_string).collect();
+        self.field_selector = query.text("fieldSelector").into();
         let mut parts = parts;
         if let ["watch", rest @ ..] = parts {
             self.verb = "watch".into();

@@ -1,8 +1,8 @@
 //! Audit events as values (<https://kubernetes.io/docs/tasks/debug/debug-cluster/audit/>).
 
-use super::context::Context;
-use crate::ambient::Time;
-use alloc::sync::Arc;
+use super::{authorize, context::Context};
+use crate::{ambient::Time, config::User};
+use alloc::{string::String, sync::Arc};
 use serde_json::{Value, json};
 
 /// At which point of a request's life an event was made.
@@ -14,6 +14,30 @@ pub enum Stage {
     ResponseStarted,
     /// The answer is complete.
     ResponseComplete,
+}
+
+/// What the authorizers said, and why when there is more to say.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Decision {
+    /// The request was allowed.
+    pub allowed: bool,
+    /// Why.
+    pub reason: String,
+}
+
+impl Decision {
+    /// The decision as it is logged.
+    #[must_use]
+    pub fn of(decision: &authorize::Decision) -> Option<Decision> {
+        let (allowed, reason) = match decision {
+            authorize::Decision::Allow(reason) => (true, reason),
+            authorize::Decision::Deny(reason) | authorize::Decision::NoOpinion(reason) => {
+                (false, reason)
+            }
+        };
+        let reason = reason.clone();
+        Some(Decision { allowed, reason })
+    }
 }
 
 /// What happened, for the log.
@@ -44,7 +68,8 @@ impl Event {
         let mut event = json!({
             "kind": "Event", "apiVersion": "audit.k8s.io/v1", "level": "Metadata",
             "auditID": context.audit_id, "stage": self.word(), "requestURI": uri,
-            "verb": attributes.verb, "user": user(context), "sourceIPs": [context.source],
+            "verb": attributes.verb,
+            "user": user(context.impersonator.as_ref().unwrap_or(&context.user)), "sourceIPs": [context.source],
             "userAgent": context.user_agent,
             "requestReceivedTimestamp": context.received.rfc3339_micro(),
             "stageTimestamp": self.at.rfc3339_micro(),
@@ -59,6 +84,17 @@ impl Event {
         if let Some(code) = self.code {
             event["responseStatus"] = json!({"metadata": {}, "code": code});
         }
+        if context.impersonator.is_some() {
+            event["impersonatedUser"] = user(&context.user);
+        }
+        // The event of its coming in was made before anything was decided.
+        if let (Some(decision), Some(_)) = (&context.decision, self.code) {
+            let word = if decision.allowed { "allow" } else { "forbid" };
+            event["annotations"] = json!({
+                "authorization.k8s.io/decision": word,
+                "authorization.k8s.io/reason": decision.reason,
+            });
+        }
         event
     }
 
@@ -71,7 +107,6 @@ impl Event {
     }
 }
 
-fn user(context: &Context) -> Value {
-    let user = &context.user;
+fn user(user: &User) -> Value {
     json!({"username": user.name, "uid": user.uid, "groups": user.groups, "extra": user.extra})
 }

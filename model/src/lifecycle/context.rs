@@ -3,6 +3,7 @@
 use super::{
     Effect, Stage,
     attributes::Attributes,
+    audit,
     negotiate::Accepted,
     query::Query,
     route::{Endpoint, Target},
@@ -22,8 +23,16 @@ pub struct Context {
     pub attributes: Attributes,
     /// Its query.
     pub query: Query,
-    /// Who asks.
+    /// Who asks, or whom that user impersonates: who is authorized.
     pub user: User,
+    /// Who asks, when that user impersonates another.
+    pub impersonator: Option<User>,
+    /// What the authorizers said.
+    pub decision: Option<audit::Decision>,
+    /// The HTTP method.
+    pub method: String,
+    /// The `Accept` header.
+    pub accept: String,
     /// The endpoint; `Path` until it has been routed.
     pub target: Target,
     /// How the answer is written.

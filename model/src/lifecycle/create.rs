@@ -2,6 +2,7 @@
 
 use super::{
     Effect, Event, Stage, admit,
+    authorize::escalation,
     context::{Progress, Scene, Turn},
     document::{self, BodyKind},
     options::WriteOptions,
@@ -143,6 +144,7 @@ fn admit_namespace(draft: Draft, cache: Cache, scene: &Scene<'_>) -> Progress {
 /// is one call.
 fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
     let resource = &scene.endpoint.resource;
+    escalation::refuse(scene, cache, &draft.document, None)?;
     let mut document = draft.document.clone();
     let metadata = document::metadata(&mut document);
     metadata.insert("uid".into(), scene.ambient.uid().into());

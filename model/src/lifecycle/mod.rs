@@ -1,10 +1,11 @@
-//! One request's way: authenticate → authorize → read the body → decode → admit → validate →
+//! One request's way: authenticate → impersonate → authorize → read the body → decode → admit → validate →
 //! store → respond, with audit events on the way.
 //!
 //! It is a resumable machine: where it needs the outside it stops with an [`Effect`], and goes on
 //! with the [`Event`] that answers it. Between the two another request may run: that gap is where
 //! the bugs of control planes live, and the checker sees it.
 
+pub mod account;
 pub mod admit;
 pub mod attributes;
 pub mod audit;
@@ -15,6 +16,8 @@ pub mod context;
 pub mod create;
 pub mod delete;
 pub mod document;
+pub mod entry;
+pub mod impersonate;
 pub mod negotiate;
 pub mod options;
 pub mod paths;
@@ -25,6 +28,7 @@ pub mod review;
 pub mod route;
 pub mod storage;
 pub mod subresource;
+pub mod token_request;
 pub mod update;
 pub mod validate;
 pub mod watch;
@@ -42,8 +46,8 @@ use crate::{
 };
 use alloc::{format, string::String, string::ToString, sync::Arc, vec, vec::Vec};
 use attributes::Attributes;
-use authorize::Decision;
 use context::{Context, Progress, Scene, Turn};
+use entry::Entry;
 use negotiate::{Accepted, Offer};
 use query::Query;
 use route::{Action, Endpoint, Target};
@@ -126,8 +130,16 @@ pub struct InFlight {
 /// Where a request waits.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Stage {
+    /// Before it is let in.
+    Entry(Entry),
     /// For its body.
     Body,
+    /// In a question about somebody's rights.
+    Review(review::Review),
+    /// In a question about a token.
+    TokenReview(review::TokenReview),
+    /// In the making of a token.
+    TokenRequest(token_request::TokenRequest),
     /// In a create.
     Create(create::Create),
     /// In an update, patch or binding.
@@ -148,17 +160,8 @@ pub enum Stage {
 #[must_use]
 pub fn begin(head: &Head, config: &Config, ambient: &Ambient) -> Step {
     let mut context = received(head, ambient);
-    let progress = admit_request(head, &mut context, config, ambient);
-    let context = Arc::new(context);
-    let first = audit::Event {
-        stage: audit::Stage::RequestReceived,
-        context: context.clone(),
-        code: None,
-        at: ambient.now,
-    };
-    let mut step = finish(context, progress, ambient);
-    step.audit.insert(0, first);
-    step
+    let progress = entry::begin(head, &mut context, config, ambient);
+    entered(context, progress, ambient)
 }
 
 impl InFlight {
@@ -166,6 +169,12 @@ impl InFlight {
     #[must_use]
     pub fn resume(self, event: Event, config: &Config, ambient: &Ambient) -> Step {
         let InFlight { context, stage } = self;
+        if let Stage::Entry(entry) = stage {
+            let mut context = Arc::unwrap_or_clone(context);
+            let progress = answered(event)
+                .and_then(|event| entry.resume(event, &mut context, config, ambient));
+            return entered(context, progress, ambient);
+        }
         let progress = match &context.target {
             Target::Resource(endpoint) => {
                 let scene = Scene {
@@ -188,35 +197,24 @@ impl InFlight {
     }
 }
 
-/// The phases before anything is read: each may refuse, and nothing has been touched yet.
-fn admit_request(
-    head: &Head,
-    context: &mut Context,
-    config: &Config,
-    ambient: &Ambient,
-) -> Progress {
-    context.user = authenticate::authenticate(head, &config.authentication)?;
-    match authorize::authorize(&context.user, &context.attributes, &config.authorization) {
-        Decision::Allow => {}
-        Decision::Deny(reason) | Decision::NoOpinion(reason) => {
-            return Err(authorize::forbidden(
-                &context.user,
-                &context.attributes,
-                &reason,
-            ));
-        }
-    }
+/// Finds the endpoint of a request that has been let in, and begins there.
+fn route_request(context: &mut Context, config: &Config, ambient: &Ambient) -> Progress {
     let watch = context.query.flag("watch");
-    context.target = route::route(&context.attributes, &head.method, watch, &config.resources)?;
+    context.target = route::route(
+        &context.attributes,
+        &context.method,
+        watch,
+        &config.resources,
+    )?;
     review::redirect_bindings(&mut context.target, &config.resources);
     let Target::Resource(endpoint) = context.target.clone() else {
-        return paths::answer(head, context, config, ambient).map(Turn::Reply);
+        return paths::answer(context, config, ambient).map(Turn::Reply);
     };
     refuse_unserved(&endpoint)?;
     if endpoint.action == Action::Patch {
         update::patch_format(&context.content_type)?;
     }
-    context.accepted = negotiate::negotiate(head.header("accept"), offer(&endpoint))
+    context.accepted = negotiate::negotiate(&context.accept, offer(&endpoint))
         .map_err(|refusal| refusal.about("", "", ""))?;
     if context.accepted.form == Form::Table {
         let include = IncludeObject::parse(context.query.text("includeObject"));
@@ -243,14 +241,13 @@ fn admit_request(
 }
 
 fn advance(stage: Stage, event: Event, scene: &Scene<'_>) -> Progress {
-    let event = match event {
-        Event::Deadline => return Err(deadline()),
-        // As the real server passes on what it has no name for (`ErrorToAPIStatus`).
-        Event::Unavailable(why) => return Err(Status::unreasoned(500, why)),
-        event => event,
-    };
+    let event = answered(event)?;
     match stage {
+        Stage::Entry(_) => unexpected(stage, event),
         Stage::Body => body(event, scene),
+        Stage::Review(review) => review.resume(event, scene),
+        Stage::TokenReview(review) => review.resume(event, scene),
+        Stage::TokenRequest(request) => request.resume(event, scene),
         Stage::Create(create) => create.resume(event, scene),
         Stage::Update(update) => update.resume(event, scene),
         Stage::Delete(delete) => delete.resume(event, scene),
@@ -261,13 +258,26 @@ fn advance(stage: Stage, event: Event, scene: &Scene<'_>) -> Progress {
     }
 }
 
+/// What the outside answered, when it did.
+fn answered(event: Event) -> Result<Event, Refusal> {
+    match event {
+        Event::Deadline => Err(deadline()),
+        // As the real server passes on what it has no name for (`ErrorToAPIStatus`).
+        Event::Unavailable(why) => Err(Status::unreasoned(500, why)),
+        event => Ok(event),
+    }
+}
+
 fn body(event: Event, scene: &Scene<'_>) -> Progress {
     let Event::Body(body) = event else {
         return unexpected(Stage::Body, event);
     };
     let body = body.map_err(|error| body_error(&error))?;
     match scene.endpoint.action {
-        Action::Create if review::is_one(scene.endpoint) => review::answer(scene, body.bytes()),
+        Action::Create if review::is_one(scene.endpoint) => review::begin(scene, body.bytes()),
+        Action::Create if token_request::is_one(scene.endpoint) => {
+            token_request::begin(scene, body.bytes())
+        }
         Action::Create if review::is_binding(scene.endpoint) => {
             update::begin_binding(scene, body.bytes())
         }
@@ -280,6 +290,24 @@ fn body(event: Event, scene: &Scene<'_>) -> Progress {
             unexpected(Stage::Body, Event::Body(Ok(body)))
         }
     }
+}
+
+/// A request is told to have come in when it is known who asks.
+fn entered(context: Context, progress: Progress, ambient: &Ambient) -> Step {
+    let outside = matches!(progress, Ok(Turn::Wait(Stage::Entry(_), _)));
+    let context = Arc::new(context);
+    let mut step = finish(context.clone(), progress, ambient);
+    if !outside {
+        let at = context.received;
+        let received = audit::Event {
+            stage: audit::Stage::RequestReceived,
+            context,
+            code: None,
+            at,
+        };
+        step.audit.insert(0, received);
+    }
+    step
 }
 
 /// Every answer leaves here, with its audit event.
@@ -335,6 +363,10 @@ fn received(head: &Head, ambient: &Ambient) -> Context {
         attributes,
         query,
         user: crate::config::User::default(),
+        impersonator: None,
+        decision: None,
+        method: head.method.clone(),
+        accept: head.header("accept").to_string(),
         target: Target::Path,
         accepted: Accepted::default(),
         content_type: head.header("content-type").to_string(),
@@ -363,7 +395,7 @@ fn refuse_unserved(endpoint: &Endpoint) -> Result<(), Refusal> {
     let resource = endpoint.resource.plural.as_str();
     let subresource = endpoint.subresource.as_str();
     match (resource, subresource) {
-        (_, "attach" | "exec" | "log" | "portforward" | "proxy" | "eviction" | "token")
+        (_, "attach" | "exec" | "log" | "portforward" | "proxy" | "eviction")
         | ("componentstatuses", _) => Err(Status::new(
             Reason::NotImplemented,
             format!("{resource}/{subresource} is not served by this server yet"),

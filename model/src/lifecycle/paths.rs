@@ -12,16 +12,19 @@ use crate::{
     discovery::{self, Aggregated},
     openapi,
     status::Refusal,
-    wire::{Body, Head, Response},
+    wire::{Body, Response},
 };
-use alloc::{format, string::String, vec::Vec};
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
 
 /// Answers a request for such a path.
 ///
 /// # Errors
 /// 404, 405 and 406 as a `Status`; outside of the API the 404 is plain text.
 pub fn answer(
-    head: &Head,
     context: &mut Context,
     config: &Config,
     ambient: &Ambient,
@@ -39,6 +42,9 @@ pub fn answer(
         }
         _ => {}
     }
+    if let Some(answer) = openid(&path, context, config)? {
+        return Ok(answer);
+    }
     let known = matches!(root, "" | "api" | "apis" | "version" | "openapi");
     if !known {
         return Ok(respond::page_not_found());
@@ -46,14 +52,14 @@ pub fn answer(
     let trimmed = path.trim_end_matches('/');
     let segments: Vec<&str> = trimmed.split('/').skip(1).collect();
     if let ["openapi", rest @ ..] = segments.as_slice() {
-        return described(rest, head, config);
+        return described(rest, context, config);
     }
-    let accept = head.header("accept");
+    let accept = context.accept.clone();
     let document = match segments.as_slice() {
         [] if path == "/" => Some(discovery::root_paths(&config.resources, &OTHERS)),
         ["version"] => Some(config.version.document()),
         ["api" | "apis"] => {
-            if let Some(answer) = aggregated(segments[0], accept, head, context, config)? {
+            if let Some(answer) = aggregated(segments[0], context, config)? {
                 return Ok(answer);
             }
             let core = segments[0] == "api";
@@ -83,26 +89,49 @@ pub fn answer(
             Ok(respond::page_not_found())
         };
     };
-    if head.method != "GET" {
+    if context.method != "GET" {
         return Err(method_not_allowed());
     }
-    let accepted = negotiate::negotiate(accept, Offer::Document);
+    let accepted = negotiate::negotiate(&accept, Offer::Document);
     let version = root == "version";
     context.accepted = accepted.map_err(|why| if version { why.about("", "", "") } else { why })?;
     Ok(respond::plain(&context.accepted, 200, &document))
 }
 
-fn described(rest: &[&str], head: &Head, config: &Config) -> Result<Response, Refusal> {
+/// What others need to verify the tokens of service accounts
+/// (<https://kubernetes.io/docs/tasks/configure-pod-container/configure-service-account/>).
+fn openid(path: &str, context: &Context, config: &Config) -> Result<Option<Response>, Refusal> {
+    let Some(accounts) = &config.authentication.accounts else {
+        return Ok(None);
+    };
+    let (content_type, document) = match path {
+        "/.well-known/openid-configuration" => {
+            let document = accounts.openid_configuration(&config.advertised);
+            ("application/json", document)
+        }
+        "/openid/v1/jwks" => ("application/jwk-set+json", accounts.key_set()),
+        _ => return Ok(None),
+    };
+    if context.method != "GET" {
+        return Err(method_not_allowed());
+    }
+    let mut answer = respond::text(200, content_type, &document.to_string());
+    let age = String::from("public, max-age=3600");
+    answer.headers.push(("cache-control", age));
+    Ok(Some(answer))
+}
+
+fn described(rest: &[&str], context: &Context, config: &Config) -> Result<Response, Refusal> {
     let Some(name) = openapi::Name::at(rest, &config.resources) else {
         return Ok(match rest {
             ["v3", _, ..] => respond::text(404, "", ""),
             _ => respond::page_not_found(),
         });
     };
-    if !matches!(head.method.as_str(), "GET" | "HEAD") {
+    if !matches!(context.method.as_str(), "GET" | "HEAD") {
         return Err(method_not_allowed());
     }
-    negotiate::negotiate(head.header("accept"), Offer::Document)?;
+    negotiate::negotiate(&context.accept, Offer::Document)?;
     Ok(Response {
         code: 200,
         headers: Vec::new(),
@@ -112,17 +141,11 @@ fn described(rest: &[&str], head: &Head, config: &Config) -> Result<Response, Re
 
 /// `/api` and `/apis` as one document with everything, when the client asks for it before it asks
 /// for anything else that can be served.
-fn aggregated(
-    root: &str,
-    accept: &str,
-    head: &Head,
-    context: &Context,
-    config: &Config,
-) -> Result<Option<Response>, Refusal> {
-    if head.method != "GET" {
+fn aggregated(root: &str, context: &Context, config: &Config) -> Result<Option<Response>, Refusal> {
+    if context.method != "GET" {
         return Ok(None);
     }
-    for clause in negotiate::clauses(accept) {
+    for clause in negotiate::clauses(&context.accept) {
         let is = |name: &str, value: &str| {
             clause
                 .parameters
@@ -209,7 +232,15 @@ fn health(path: &str, context: &Context, ambient: &Ambient) -> Response {
 }
 
 /// Paths that `/` lists besides those of the API.
-const OTHERS: [&str; 5] = ["/healthz", "/livez", "/metrics", "/readyz", "/version"];
+const OTHERS: [&str; 7] = [
+    "/.well-known/openid-configuration",
+    "/healthz",
+    "/livez",
+    "/metrics",
+    "/openid/v1/jwks",
+    "/readyz",
+    "/version",
+];
 
 const TEXT: &str = "text/plain; charset=utf-8";
 

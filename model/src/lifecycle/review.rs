@@ -1,21 +1,27 @@
 //! Questions that are answered and not stored: who am I, may I, is this token good.
 
 use super::{
+    Effect, Event, Stage,
     attributes::Attributes,
-    authenticate::AUTHENTICATED,
     authorize::{self, Decision},
     context::{Progress, Scene, Turn},
     document::{self, BodyKind},
     options::WriteOptions,
     respond,
     route::{Endpoint, Target},
+    unexpected,
 };
 use crate::{
-    config::User,
+    cache::Cache,
+    config::{AuthorizationMode, User},
+    etcd::Revision,
+    kinds::document::{is_set, text},
+    policy::Rule,
     resource::Resources,
     status::{FieldError, Refusal, Status},
 };
 use alloc::{
+    boxed::Box,
     collections::BTreeMap,
     format,
     string::{String, ToString},
@@ -48,37 +54,121 @@ pub fn redirect_bindings(target: &mut Target, resources: &Resources) {
     }
 }
 
-/// Answers it.
+mod token;
+
+pub use token::TokenReview;
+
+/// A question that waits for the cache.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Review {
+    /// The question, which becomes the answer.
+    document: Value,
+    warnings: Vec<String>,
+}
+
+/// Begins with the body.
 ///
 /// # Errors
 /// 400 and 422 for what is no proper question.
-pub fn answer(scene: &Scene<'_>, body: &[u8]) -> Progress {
+pub fn begin(scene: &Scene<'_>, body: &[u8]) -> Progress {
     let options = WriteOptions::create(scene)?;
     let decoded = document::decode(scene, body, &BodyKind::of(scene), options.field_validation)?;
-    let mut document = decoded.document;
-    document::ensure_namespace(scene, &mut document)?;
+    let mut review = Review {
+        document: decoded.document,
+        warnings: decoded.warnings,
+    };
+    let document = &mut review.document;
+    document::ensure_namespace(scene, document)?;
     let status = match scene.endpoint.resource.plural.as_str() {
         "selfsubjectreviews" => {
             let now = scene.ambient.now.rfc3339();
-            document::metadata(&mut document).insert("creationTimestamp".into(), now.into());
+            document::metadata(document).insert("creationTimestamp".into(), now.into());
             json!({"userInfo": user_info(&scene.context.user)})
         }
-        "selfsubjectaccessreviews" => access(scene, &document, &scene.context.user)?,
-        "subjectaccessreviews" | "localsubjectaccessreviews" => {
-            let user = subject(scene, &document)?;
-            access(scene, &document, &user)?
+        "tokenreviews" => return token::begin(scene, review),
+        _ => {
+            question(scene, document)?;
+            let at_least = Revision(0);
+            let stage = Stage::Review(review);
+            return Ok(Turn::Wait(stage, Effect::Cache { at_least }));
         }
-        "selfsubjectrulesreviews" => rules(scene, &document)?,
-        "tokenreviews" => token(scene, &document)?,
-        other => return Err(Status::internal(&format!("{other} is no review"))),
     };
-    document["status"] = status;
-    Ok(Turn::Reply(respond::document(
-        scene,
-        201,
-        &document,
-        &decoded.warnings,
-    )))
+    Ok(review.answer(scene, status))
+}
+
+impl Review {
+    /// Goes on with what the outside answered.
+    ///
+    /// # Errors
+    /// What is no proper question.
+    pub fn resume(self, event: Event, scene: &Scene<'_>) -> Progress {
+        let Event::Cache(cache) = event else {
+            return unexpected(Stage::Review(self), event);
+        };
+        let status = match question(scene, &self.document)? {
+            Question::Access(user, attributes) => access(scene, &user, &attributes, &cache),
+            Question::Rules(namespace) => rules(scene, &namespace, &cache),
+        };
+        Ok(self.answer(scene, status))
+    }
+
+    fn answer(self, scene: &Scene<'_>, status: Value) -> Turn {
+        let mut document = self.document;
+        document["status"] = status;
+        Turn::Reply(respond::document(scene, 201, &document, &self.warnings))
+    }
+}
+
+/// What is asked about roles and bindings.
+enum Question {
+    /// May this user do that?
+    Access(User, Box<Attributes>),
+    /// What may whoever asks do in this namespace?
+    Rules(String),
+}
+
+fn question(scene: &Scene<'_>, document: &Value) -> Result<Question, Refusal> {
+    let spec = &document["spec"];
+    Ok(match scene.endpoint.resource.plural.as_str() {
+        "selfsubjectaccessreviews" => Question::Access(
+            scene.context.user.clone(),
+            Box::new(questioned(scene, spec)?),
+        ),
+        "subjectaccessreviews" => Question::Access(
+            subject(scene, document)?,
+            Box::new(questioned(scene, spec)?),
+        ),
+        "localsubjectaccessreviews" => {
+            let user = subject(scene, document)?;
+            local(scene, spec)?;
+            Question::Access(user, Box::new(questioned(scene, spec)?))
+        }
+        "selfsubjectrulesreviews" => match text(spec, &["namespace"]) {
+            "" => return Err(Status::bad_request("no namespace on request")),
+            namespace => Question::Rules(namespace.into()),
+        },
+        other => return Err(Status::internal(&format!("{other} is no review"))),
+    })
+}
+
+/// A local review is about its own namespace (`ValidateLocalSubjectAccessReview`).
+fn local(scene: &Scene<'_>, spec: &Value) -> Result<(), Refusal> {
+    let named = text(spec, &["resourceAttributes", "namespace"]);
+    let error = if is_set(&spec["nonResourceAttributes"]) {
+        let why = "disallowed on this kind of request";
+        FieldError::invalid(
+            "spec.nonResourceAttributes",
+            &spec["nonResourceAttributes"],
+            why,
+        )
+    } else if spec["resourceAttributes"].is_object() && named != scene.namespace() {
+        let why = "must match metadata.namespace";
+        FieldError::invalid("spec.resourceAttributes.namespace", &named.into(), why)
+    } else {
+        return Ok(());
+    };
+    let kind = &scene.endpoint.resource;
+    Err(Status::invalid(&kind.group, &kind.kind, "", &[error]))
 }
 
 fn user_info(user: &User) -> Value {
@@ -92,20 +182,24 @@ fn user_info(user: &User) -> Value {
     info
 }
 
-fn access(scene: &Scene<'_>, document: &Value, user: &User) -> Result<Value, Refusal> {
-    let attributes = questioned(scene, &document["spec"])?;
+fn access(scene: &Scene<'_>, user: &User, attributes: &Attributes, cache: &Cache) -> Value {
     let modes = &scene.config.authorization;
-    Ok(match authorize::authorize(user, &attributes, modes) {
-        Decision::Allow => json!({"allowed": true}),
-        Decision::NoOpinion(reason) if reason.is_empty() => json!({"allowed": false}),
-        Decision::NoOpinion(reason) => json!({"allowed": false, "reason": reason}),
-        Decision::Deny(reason) => json!({"allowed": false, "denied": true, "reason": reason}),
-    })
+    let decision = authorize::authorize(user, attributes, modes, Some(cache));
+    let mut status = json!({"allowed": decision.allows()});
+    let (Decision::Allow(reason) | Decision::Deny(reason) | Decision::NoOpinion(reason)) =
+        &decision;
+    if matches!(decision, Decision::Deny(_)) {
+        status["denied"] = true.into();
+    }
+    if !reason.is_empty() {
+        status["reason"] = reason.clone().into();
+    }
+    status
 }
 
 /// What the question is about (`authorization/util.ResourceAttributesFrom`).
 fn questioned(scene: &Scene<'_>, spec: &Value) -> Result<Attributes, Refusal> {
-    let text = |at: &Value, member: &str| at[member].as_str().unwrap_or_default().to_string();
+    let text = |at: &Value, member: &str| text(at, &[member]).to_string();
     let resource = &spec["resourceAttributes"];
     let path = &spec["nonResourceAttributes"];
     match (resource.is_object(), path.is_object()) {
@@ -118,6 +212,7 @@ fn questioned(scene: &Scene<'_>, spec: &Value) -> Result<Attributes, Refusal> {
             resource: text(resource, "resource"),
             subresource: text(resource, "subresource"),
             name: text(resource, "name"),
+            field_selector: text(&resource["fieldSelector"], "rawSelector"),
             ..Attributes::default()
         }),
         (false, true) => Ok(Attributes {
@@ -169,46 +264,59 @@ fn subject(scene: &Scene<'_>, document: &Value) -> Result<User, Refusal> {
     })
 }
 
-/// What the user may do here, as far as the modes can list it.
-fn rules(scene: &Scene<'_>, document: &Value) -> Result<Value, Refusal> {
-    if document["spec"]["namespace"]
-        .as_str()
-        .unwrap_or_default()
-        .is_empty()
-    {
-        return Err(Status::bad_request("no namespace on request"));
-    }
-    let nothing = Attributes::default();
+/// What the user may do here, as far as the modes can list it (`authorizer.RuleResolver`).
+fn rules(scene: &Scene<'_>, namespace: &str, cache: &Cache) -> Value {
     let user = &scene.context.user;
-    Ok(
-        match authorize::authorize(user, &nothing, &scene.config.authorization) {
-            Decision::Allow => json!({
-                "resourceRules": [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}],
-                "nonResourceRules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}],
-                "incomplete": false,
-            }),
-            _ => json!({"resourceRules": [], "nonResourceRules": [], "incomplete": false}),
-        },
-    )
+    let (mut resources, mut others): (Vec<Value>, Vec<Value>) = (Vec::new(), Vec::new());
+    let mut errors: Vec<String> = Vec::new();
+    let mut incomplete = false;
+    for mode in &scene.config.authorization {
+        match mode {
+            AuthorizationMode::AlwaysAllow => {
+                resources.push(json!({"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}));
+                others.push(json!({"verbs": ["*"], "nonResourceURLs": ["*"]}));
+            }
+            AuthorizationMode::AlwaysDeny => {}
+            AuthorizationMode::Node if authorize::node::name(user).is_some() => {
+                incomplete = true;
+                errors.push("node authorizer does not support user rule resolution".into());
+            }
+            AuthorizationMode::Node => {}
+            AuthorizationMode::Rbac => {
+                let (held, missing) = authorize::rbac::rules(cache, user, namespace);
+                resources.extend(held.iter().filter_map(|rule| resource_rule(rule)));
+                others.extend(held.iter().filter_map(|rule| path_rule(rule)));
+                if !missing.is_empty() {
+                    errors.push(authorize::rbac::aggregate(missing));
+                }
+            }
+        }
+    }
+    let mut status = json!({
+        "resourceRules": resources, "nonResourceRules": others, "incomplete": incomplete,
+    });
+    if !errors.is_empty() {
+        status["evaluationError"] = authorize::rbac::aggregate(errors).into();
+    }
+    status
 }
 
-fn token(scene: &Scene<'_>, document: &Value) -> Result<Value, Refusal> {
-    let token = document["spec"]["token"].as_str().unwrap_or_default();
-    if token.is_empty() {
-        return Err(Status::bad_request(
-            "token is required for TokenReview in authentication",
-        ));
+fn resource_rule(rule: &Rule) -> Option<Value> {
+    if rule.resources.is_empty() {
+        return None;
     }
-    Ok(match scene.config.authentication.tokens.get(token) {
-        Some(user) => {
-            let mut user = user.clone();
-            if !user.groups.iter().any(|group| group == AUTHENTICATED) {
-                user.groups.push(AUTHENTICATED.into());
-            }
-            json!({"authenticated": true, "user": user_info(&user)})
-        }
-        None => json!({"user": {}, "error": "[invalid bearer token]"}),
-    })
+    let mut shown = json!({
+        "verbs": rule.verbs, "apiGroups": rule.api_groups, "resources": rule.resources,
+    });
+    if !rule.resource_names.is_empty() {
+        shown["resourceNames"] = json!(rule.resource_names);
+    }
+    Some(shown)
+}
+
+fn path_rule(rule: &Rule) -> Option<Value> {
+    let shown = || json!({"verbs": rule.verbs, "nonResourceURLs": rule.non_resource_urls});
+    (!rule.non_resource_urls.is_empty()).then(shown)
 }
 
 fn texts(list: &Value) -> Vec<String> {

@@ -3,6 +3,7 @@
 
 use super::{
     Effect, Event, Stage, admit,
+    authorize::escalation,
     context::{Progress, Scene, Turn},
     create,
     document::{self, BodyKind},
@@ -14,6 +15,7 @@ use super::{
     validate::{self, Validated},
 };
 use crate::{
+    cache::Cache,
     etcd::{Key, KeyValue, Revision},
     kinds::{self, service::Holdings},
     limits,
@@ -55,13 +57,15 @@ pub struct Change {
     attempt: u32,
     /// What other Services hold, when a Service is changed.
     taken: Holdings,
+    /// Who has which rights, when a role or binding is changed by somebody who has not all.
+    rights: Option<Cache>,
 }
 
 /// An update between two steps.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Update {
-    /// Waits for the cache, to see what other Services hold.
-    Allocations(Change),
+    /// Waits for the cache, to see what other Services hold or who has which rights.
+    Admission(Change),
     /// Waits for the current object.
     Read(Change),
     /// Waits for the store to take the new object.
@@ -187,9 +191,10 @@ fn begin(
         key,
         attempt: 0,
         taken,
+        rights: None,
     };
-    if admit::allocates(scene) {
-        let stage = Stage::Update(Update::Allocations(change));
+    if admit::allocates(scene) || escalation::guards(scene) {
+        let stage = Stage::Update(Update::Admission(change));
         return Turn::Wait(
             stage,
             Effect::Cache {
@@ -212,7 +217,11 @@ impl Update {
     /// Conflicts, and what admission, validation and the store refuse.
     pub fn resume(self, event: Event, scene: &Scene<'_>) -> Progress {
         match (self, event) {
-            (Update::Allocations(change), Event::Cache(cache)) => {
+            (Update::Admission(change), Event::Cache(cache)) if escalation::guards(scene) => {
+                let rights = Some(cache);
+                Ok(read(Change { rights, ..change }))
+            }
+            (Update::Admission(change), Event::Cache(cache)) => {
                 let taken = admit::held_by_others(&cache, &change.key);
                 Ok(read(Change { taken, ..change }))
             }
@@ -342,8 +351,11 @@ fn compute(change: &Change, object: &Object, scene: &Scene<'_>) -> Result<Attemp
         ));
     }
     let mut new = wanted(change, &old, scene, &mut warnings)?;
-    check_resource_version(&mut new, object.revision(), scene)?;
     kinds::default(resource, &mut new);
+    if let Some(rights) = &change.rights {
+        escalation::refuse(scene, rights, &new, Some(&old))?;
+    }
+    check_resource_version(&mut new, object.revision(), scene)?;
     let metadata = document::metadata(&mut new);
     match old["metadata"].get("generation") {
         Some(generation) => metadata.insert("generation".into(), generation.clone()),

@@ -2,6 +2,7 @@
 //! same ones.
 
 pub mod etcd;
+pub mod grants;
 pub mod lifecycle;
 pub mod objects;
 pub mod watch_cache;

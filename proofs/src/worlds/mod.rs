@@ -4,6 +4,7 @@
 //! the README's table): an invariant, the premise whose occurrence shows that the invariant is
 //! not empty talk, and the seeded faults that the invariant is seen to catch.
 
+pub mod grants;
 pub mod lease;
 pub mod requests;
 pub mod store;
@@ -55,6 +56,7 @@ pub fn all() -> Vec<World> {
         lease::world(),       // E14
         watch_cache::world(), // W1, W2, W4, W5, O8, O9
     ];
+    worlds.push(grants::world()); // L7, L8
     worlds.extend(requests::worlds()); // L1 to L7, O1 to O6
     worlds
 }

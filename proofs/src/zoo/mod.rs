@@ -2,5 +2,6 @@
 //! must be caught.
 
 pub mod etcd;
+pub mod grants;
 pub mod requests;
 pub mod watch_cache;

@@ -96,6 +96,7 @@ impl Driver {
             ],
             certificate: None,
             source: "127.0.0.1".into(),
+            verified: None,
         }
     }
 

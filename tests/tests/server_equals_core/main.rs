@@ -80,7 +80,7 @@ impl Pair {
         let client = Client::new(&live);
         let mut core = InMemory::new(CONFIG.clone());
         core.config.advertised = live.address().to_string();
-        core.config.authentication.anonymous = false;
+        core.config.authorization = server::Options::default().authorization;
         core.now = now();
         let mut pair = Pair {
             connection: client.connect().expect("a connection"),
@@ -100,9 +100,16 @@ impl Pair {
 
     /// What the server has made at its start is made in memory too, in the same order.
     fn take_over(&mut self) -> TestCaseResult {
-        const COLLECTIONS: [&str; 3] = [
+        const COLLECTIONS: [&str; 10] = [
             "/api/v1/namespaces",
             "/apis/scheduling.k8s.io/v1/priorityclasses",
+            "/apis/flowcontrol.apiserver.k8s.io/v1/prioritylevelconfigurations",
+            "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas",
+            "/apis/rbac.authorization.k8s.io/v1/clusterroles",
+            "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings",
+            "/apis/rbac.authorization.k8s.io/v1/roles",
+            "/apis/rbac.authorization.k8s.io/v1/rolebindings",
+            "/apis/apiregistration.k8s.io/v1/apiservices",
             "/api/v1/services",
         ];
         let mut objects = Vec::new();
@@ -117,8 +124,10 @@ impl Pair {
                     Some(space) => path.replace("/v1/", &format!("/v1/namespaces/{space}/")),
                     None => path.to_owned(),
                 };
-                object["metadata"] =
-                    json!({"name": metadata["name"], "labels": metadata["labels"]});
+                object["metadata"] = json!({
+                    "name": metadata["name"], "labels": metadata["labels"],
+                    "annotations": metadata["annotations"],
+                });
                 objects.push((version, path, object));
             }
         }

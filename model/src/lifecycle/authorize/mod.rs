@@ -1,41 +1,91 @@
 //! Who may: the authorizers, asked in order.
 
+pub mod escalation;
+pub mod node;
+pub mod rbac;
+
 use super::{attributes::Attributes, authenticate::MASTERS};
 use crate::{
+    cache::Cache,
     config::{AuthorizationMode, User},
     status::{Reason, Refusal, Status, qualified},
 };
-use alloc::{format, string::String};
+use alloc::{format, string::String, vec::Vec};
 
 /// What an authorizer thinks (`authorizer.Decision`).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Decision {
-    /// Yes.
-    Allow,
+    /// Yes; why, when there is more to say than that.
+    Allow(String),
     /// No, and nobody else is asked.
     Deny(String),
     /// No reason to allow it: the next is asked, and when there is none it is refused.
     NoOpinion(String),
 }
 
-/// Asks the authorizers in order. Members of `system:masters` may do everything, before anybody is
-/// asked (`authorizerfactory.NewPrivilegedGroups`).
-///
-/// RBAC takes its place as one more mode here: it reads roles and bindings from the cache, and
-/// that read will be an effect of its own before this function is called.
-#[must_use]
-pub fn authorize(user: &User, _attributes: &Attributes, modes: &[AuthorizationMode]) -> Decision {
-    if user.groups.iter().any(|group| group == MASTERS) {
-        return Decision::Allow;
+impl Decision {
+    /// It is a yes.
+    #[must_use]
+    pub fn allows(&self) -> bool {
+        matches!(self, Decision::Allow(_))
     }
-    let mut reason = String::new();
+}
+
+/// Whether a decision about this user depends on objects: only then the cache is read for it.
+#[must_use]
+pub fn needs_cache(user: &User, modes: &[AuthorizationMode]) -> bool {
+    if is_master(user) {
+        return false;
+    }
     for mode in modes {
         match mode {
-            AuthorizationMode::AlwaysAllow => return Decision::Allow,
-            AuthorizationMode::AlwaysDeny => reason = "Everything is forbidden.".into(),
+            AuthorizationMode::AlwaysAllow => return false,
+            AuthorizationMode::AlwaysDeny => {}
+            AuthorizationMode::Rbac => return true,
+            AuthorizationMode::Node if node::name(user).is_some() => return true,
+            AuthorizationMode::Node => {}
         }
     }
-    Decision::NoOpinion(reason)
+    false
+}
+
+/// Asks the authorizers in order. Members of `system:masters` may do everything, before anybody is
+/// asked (`authorizerfactory.NewPrivilegedGroups`). Without a cache no role is known, so nobody is
+/// allowed anything by one.
+#[must_use]
+pub fn authorize(
+    user: &User,
+    attributes: &Attributes,
+    modes: &[AuthorizationMode],
+    cache: Option<&Cache>,
+) -> Decision {
+    if is_master(user) {
+        return Decision::Allow(String::new());
+    }
+    let mut reasons: Vec<String> = Vec::new();
+    for mode in modes {
+        let decision = match (mode, cache) {
+            (AuthorizationMode::AlwaysAllow, _) => Decision::Allow(String::new()),
+            (AuthorizationMode::AlwaysDeny, _) => {
+                Decision::NoOpinion("Everything is forbidden.".into())
+            }
+            (AuthorizationMode::Rbac, Some(cache)) => rbac::authorize(user, attributes, cache),
+            (AuthorizationMode::Node, Some(cache)) => node::authorize(user, attributes, cache),
+            (AuthorizationMode::Rbac | AuthorizationMode::Node, None) => continue,
+        };
+        match decision {
+            Decision::NoOpinion(reason) if reason.is_empty() => {}
+            Decision::NoOpinion(reason) => reasons.push(reason),
+            decided => return decided,
+        }
+    }
+    Decision::NoOpinion(reasons.join("\n"))
+}
+
+/// The user may do everything.
+#[must_use]
+pub fn is_master(user: &User) -> bool {
+    user.groups.iter().any(|group| group == MASTERS)
 }
 
 /// 403 with the real server's text (`responsewriters.ForbiddenStatusError`).
@@ -103,21 +153,21 @@ mod tests {
             ..User::default()
         };
         let deny = [AuthorizationMode::AlwaysDeny];
-        assert_eq!(authorize(&master, &attributes, &deny), Decision::Allow);
+        assert!(authorize(&master, &attributes, &deny, None).allows());
         let other = User::default();
         assert!(matches!(
-            authorize(&other, &attributes, &deny),
+            authorize(&other, &attributes, &deny, None),
             Decision::NoOpinion(_)
         ));
         assert!(matches!(
-            authorize(&other, &attributes, &[]),
+            authorize(&other, &attributes, &[], None),
             Decision::NoOpinion(_)
         ));
         let both = [
             AuthorizationMode::AlwaysDeny,
             AuthorizationMode::AlwaysAllow,
         ];
-        assert_eq!(authorize(&other, &attributes, &both), Decision::Allow);
+        assert!(authorize(&other, &attributes, &both, None).allows());
     }
 
     #[test]
