@@ -11,7 +11,9 @@
 //! It has the rights of its user and no others.
 
 pub mod apis;
+pub mod deployment;
 pub mod endpoint_slice;
+pub mod replica_set;
 pub mod root_ca;
 pub mod service_account;
 
@@ -22,6 +24,7 @@ mod event;
 mod queue;
 mod view;
 mod worker;
+mod workload;
 
 #[cfg(test)]
 mod tests;

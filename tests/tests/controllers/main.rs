@@ -2,6 +2,7 @@
 
 mod service_accounts;
 mod slices;
+mod workloads;
 
 use model::config::Config;
 use serde_json::{Value, json};
