@@ -1,7 +1,14 @@
 //! What a controller names: an API, an object's name, a watch.
 
-use crate::resource::api_version;
-use alloc::{borrow::Cow, format, string::String, sync::Arc};
+use crate::resource::{Resource, Resources, api_version, split_api_version};
+use alloc::{
+    borrow::Cow,
+    collections::BTreeSet,
+    format,
+    string::{String, ToString},
+    sync::Arc,
+    vec::Vec,
+};
 use core::fmt;
 
 /// A resource in the version that a client uses.
@@ -48,6 +55,39 @@ impl Api {
         let mut api = Api::namespaced(group, version, resource, kind);
         api.namespaced = false;
         api
+    }
+
+    /// A resource as a server serves it.
+    #[must_use]
+    pub fn of(resource: &Resource) -> Api {
+        let text = |text: &String| Cow::Owned(text.clone());
+        Api {
+            group: text(&resource.group),
+            version: text(&resource.version),
+            resource: text(&resource.plural),
+            kind: text(&resource.kind),
+            namespaced: resource.namespaced,
+        }
+    }
+
+    /// Everything that can be listed, watched and deleted: what is served in several versions or
+    /// groups once, in the one that it is stored in.
+    #[must_use]
+    pub fn deletable(resources: &Resources) -> Vec<Api> {
+        let mut seen = BTreeSet::new();
+        resources
+            .iter()
+            .filter(|one| {
+                ["list", "watch", "delete"]
+                    .iter()
+                    .all(|it| one.verbs.contains(*it))
+            })
+            .filter(|one| {
+                let stored = split_api_version(&one.storage_version);
+                stored.1 == one.version && seen.insert(one.prefix.to_string())
+            })
+            .map(|one| Api::of(one))
+            .collect()
     }
 
     /// `apps/v1`, or `v1` in the core group.

@@ -13,6 +13,8 @@
 pub mod apis;
 pub mod deployment;
 pub mod endpoint_slice;
+pub mod garbage_collector;
+pub mod namespace;
 pub mod replica_set;
 pub mod root_ca;
 pub mod service_account;

@@ -1,5 +1,7 @@
 //! Controllers around the in-memory API server, on virtual time.
 
+mod garbage;
+mod namespaces;
 mod service_accounts;
 mod slices;
 mod workloads;
