@@ -247,3 +247,28 @@ proptest! {
         prop_assert_eq!(held.is_ok(), given && livelock.is_none() && dead_end.is_none());
     }
 }
+
+/// The lengths of the counterexample, and of the part of it that is done for ever. The goal is
+/// nowhere, and every state is given.
+fn broken(arrows: &[(usize, usize, Fairness)]) -> (usize, usize) {
+    let arrow = |&(from, to, fairness): &(usize, usize, Fairness)| Arrow { from, to, fairness };
+    let graph = Arrows {
+        arrows: arrows.iter().map(arrow).collect(),
+        given: (0..STATES).collect(),
+        goal: BTreeSet::new(),
+    };
+    let story = catches_livelock(&graph, COMES).unwrap();
+    assert!(graph.is_broken_by(&story), "{story}");
+    (story.len(), story.cycle().unwrap())
+}
+
+#[test]
+fn the_shorter_of_going_round_and_stopping_is_told() {
+    let turn = Fairness::Weak(Class::new(0));
+    let round = [(0, 1, turn), (1, 2, turn), (2, 0, turn)];
+    assert_eq!(broken(&round), (3, 3));
+    let far = [(0, 3, turn), (3, 4, turn), (4, 5, turn), (5, 6, turn)];
+    assert_eq!(broken(&[&round[..], &far].concat()), (3, 3));
+    let near = [(1, 7, turn)];
+    assert_eq!(broken(&[&round[..], &far, &near].concat()), (2, 0));
+}
