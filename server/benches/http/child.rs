@@ -65,6 +65,15 @@ impl Server {
 
     /// As [`Server::ours`], with certificates of its own.
     pub(crate) fn with_pki(place: &Place, data: Option<&str>, pki: &Path) -> Server {
+        Server::with_flags(place, data, pki, &[])
+    }
+
+    /// Ours, with its store in an etcd.
+    pub(crate) fn on_etcd(place: &Place, url: &str) -> Server {
+        Server::with_flags(place, Some("none"), &place.pki(), &["--etcd-servers", url])
+    }
+
+    fn with_flags(place: &Place, data: Option<&str>, pki: &Path, flags: &[&str]) -> Server {
         let kubeconfig = place.join("kubeconfig");
         let mut command = Command::new(&place.binary);
         command.args(["--secure-port", "0"]);
@@ -77,6 +86,7 @@ impl Server {
             .arg("--data-dir")
             .arg(place.join(data.unwrap_or("none")));
         command.args(data.is_none().then_some("--in-memory"));
+        command.args(flags);
         let mut server = Server::spawn(&mut command, pki);
         let text = fs::read_to_string(kubeconfig).expect("the server has written a kubeconfig");
         let url = text
@@ -138,13 +148,7 @@ impl Server {
 
     /// Processor time of the process, in user and system mode.
     pub(crate) fn processor_time(&self) -> Duration {
-        let stat = fs::read_to_string(self.proc("stat")).expect("the server lives");
-        // The name, in parentheses, is the only field with blanks; 12 and 13 fields behind it are
-        // `utime` and `stime`.
-        let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
-        let fields: Vec<&str> = behind.split_whitespace().collect();
-        let ticks = |index: usize| -> u64 { fields[index].parse().expect("a number of ticks") };
-        Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS)
+        processor_time(self.process.id())
     }
 
     /// `VmRSS`, in MiB.
@@ -160,6 +164,17 @@ impl Server {
     fn proc(&self, name: &str) -> String {
         format!("/proc/{}/{name}", self.process.id())
     }
+}
+
+/// Processor time of a process, in user and system mode.
+pub(crate) fn processor_time(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("it lives");
+    // The name, in parentheses, is the only field with blanks; 12 and 13 fields behind it are
+    // `utime` and `stime`.
+    let behind = stat.rsplit_once(')').map_or("", |(_, behind)| behind);
+    let fields: Vec<&str> = behind.split_whitespace().collect();
+    let ticks = |index: usize| -> u64 { fields[index].parse().expect("a number of ticks") };
+    Duration::from_millis((ticks(11) + ticks(12)) * 1000 / TICKS)
 }
 
 impl Drop for Server {

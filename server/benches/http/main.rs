@@ -1,7 +1,7 @@
 //! What the server costs, beside a bare hyper server that answers constants of the same sizes over
 //! the same TLS, driven in turn by one load generator, in one run.
 //!
-//! `cargo bench -p server --bench http` runs everything; `-- reads writes watch start log` names
+//! `cargo bench -p server --bench http` runs everything; `-- reads writes etcd watch start log` names
 //! parts, `-- --seconds 5 --rounds 5` measures longer, `-- --objects 1000` starts with less, and
 //! `-- --binary PATH` measures another build of the server.
 //! All three programs share the machine's cores, so the ratio of the rates flatters the slower one;
@@ -9,6 +9,7 @@
 
 mod bare;
 mod child;
+mod etcd;
 mod load;
 mod log;
 mod report;
@@ -53,7 +54,9 @@ impl Settings {
                 "--rounds" => settings.rounds = number()? as usize,
                 "--objects" => settings.objects = number()? as usize,
                 "--binary" => settings.binary = arguments.next().unwrap_or_default().into(),
-                "reads" | "writes" | "watch" | "start" | "log" => settings.parts.push(argument),
+                "reads" | "writes" | "watch" | "start" | "log" | "etcd" => {
+                    settings.parts.push(argument)
+                }
                 other => return Err(format!("{other}: not a part or option")),
             }
         }
@@ -85,6 +88,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     if settings.wants("writes") {
         runtime.block_on(requests::writes(&place, settings.rounds, window));
+    }
+    if settings.wants("etcd") {
+        runtime.block_on(etcd::measure(&place, settings.rounds, window));
     }
     if settings.wants("log") {
         runtime.block_on(log::measure(&place, settings.rounds, window));

@@ -15,13 +15,13 @@ use std::{
 };
 
 /// Sixty-four clients, each with a connection.
-const APART: Crowd = Crowd {
+pub(crate) const APART: Crowd = Crowd {
     http: Http::One,
     connections: 64,
     streams: 1,
 };
 /// Sixty-four clients on four connections, as client-go shares them.
-const TOGETHER: Crowd = Crowd {
+pub(crate) const TOGETHER: Crowd = Crowd {
     http: Http::Two,
     connections: 4,
     streams: 16,
@@ -35,9 +35,9 @@ const FEW: Crowd = Crowd {
 /// Objects in the list.
 const LISTED: usize = 1_000;
 /// Bytes of data in an object.
-const DATA: usize = 1_000;
+pub(crate) const DATA: usize = 1_000;
 /// The part of a run that does not count.
-const WARM: Duration = Duration::from_millis(300);
+pub(crate) const WARM: Duration = Duration::from_millis(300);
 
 /// Names that were never used before.
 static NAMES: AtomicUsize = AtomicUsize::new(0);
@@ -125,7 +125,7 @@ impl Script for Update {
 }
 
 /// Lets a crowd follow a script at a server, and looks at the server's processor time.
-async fn run<S: Script>(
+pub(crate) async fn run<S: Script>(
     server: &Server,
     crowd: Crowd,
     window: Duration,
