@@ -44,6 +44,12 @@ impl Cluster {
         });
     }
 
+    /// The controllers of that user crash: what they know is lost.
+    pub fn stop(&mut self, user: &str) {
+        self.members
+            .retain(|member| member.worker.controller().user().name != user);
+    }
+
     /// Sends a request as the administrator, and panics when it is refused.
     pub fn send(&mut self, method: &str, path: &str, body: &Value) -> Value {
         let content_type = match method {

@@ -14,6 +14,7 @@ pub mod apis;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod garbage_collector;
+pub mod kubelet;
 pub mod namespace;
 pub mod replica_set;
 pub mod root_ca;
@@ -61,6 +62,11 @@ pub trait Controller {
 
     /// What it watches. [`Controller::reconcile`] is not called before all of it has been listed.
     fn watches(&self) -> Vec<Watch>;
+
+    /// What it looks at first, even if nothing that it watches is there.
+    fn first(&self) -> Vec<Item> {
+        Vec::new()
+    }
 
     /// Something that it watches has changed, and `view` shows it: the items that have to be looked
     /// at because of that go into `items`.
@@ -124,6 +130,10 @@ impl<C: Controller + ?Sized> Controller for Box<C> {
 
     fn watches(&self) -> Vec<Watch> {
         (**self).watches()
+    }
+
+    fn first(&self) -> Vec<Item> {
+        (**self).first()
     }
 
     fn observe(&mut self, view: &View, change: &Change, items: &mut Vec<Item>) {

@@ -28,6 +28,8 @@ pub(super) struct Queue {
     /// The same, to find them.
     waiting: BTreeSet<Item>,
     later: BTreeSet<(Time, Item)>,
+    /// The same, to find them: an item waits for one time, the earliest.
+    times: BTreeMap<Item, Time>,
     failures: BTreeMap<Item, u32>,
 }
 
@@ -39,9 +41,21 @@ impl Queue {
         }
     }
 
-    /// It is to be looked at again at that time.
+    /// It is to be looked at again at that time, or before.
     pub(super) fn add_at(&mut self, item: Item, time: Time) {
+        if self.times.get(&item).is_some_and(|other| *other <= time) {
+            return;
+        }
+        self.forget_time(&item);
+        self.times.insert(item.clone(), time);
         self.later.insert((time, item));
+    }
+
+    /// It is looked at before its time, and that look says anew when the next one is due.
+    fn forget_time(&mut self, item: &Item) {
+        if let Some(time) = self.times.remove(item) {
+            self.later.remove(&(time, item.clone()));
+        }
     }
 
     /// It has failed.
@@ -49,6 +63,9 @@ impl Queue {
         let failures = self.failures.entry(item.clone()).or_default();
         let delay = FIRST_DELAY_MICROSECONDS << *failures;
         *failures = (*failures + 1).min(DOUBLINGS);
+        if self.times.get(&item).is_some_and(|time| *time <= now) {
+            self.forget_time(&item);
+        }
         self.add_at(item, Time(now.0.saturating_add(delay)));
     }
 
@@ -66,12 +83,14 @@ impl Queue {
             .cloned()
             .collect();
         for entry in due {
+            self.times.remove(&entry.1);
             self.later.remove(&entry);
             self.add(entry.1);
         }
         let index = self.ready.iter().position(free)?;
         let item = self.ready.remove(index)?;
         self.waiting.remove(&item);
+        self.forget_time(&item);
         Some(item)
     }
 

@@ -64,10 +64,14 @@ impl<C: Controller> Worker<C> {
     #[must_use]
     pub fn new(controller: C) -> Worker<C> {
         let apis = controller.watches().into_iter().map(|watch| watch.api);
+        let mut queue = Queue::default();
+        for item in controller.first() {
+            queue.add(item);
+        }
         Worker {
             view: View::new(apis),
             controller,
-            queue: Queue::default(),
+            queue,
             current: None,
             held: BTreeMap::new(),
         }

@@ -1,7 +1,9 @@
 //! Controllers around the in-memory API server, on virtual time.
 
 mod garbage;
+mod kubelet;
 mod namespaces;
+mod nodes;
 mod service_accounts;
 mod slices;
 mod workloads;
