@@ -18,6 +18,7 @@ pub mod kubelet;
 pub mod namespace;
 pub mod replica_set;
 pub mod root_ca;
+pub mod scheduler;
 pub mod service_account;
 
 mod api;

@@ -70,6 +70,21 @@ impl Quantity {
         self.0 % 1_000_000_000 == 0
     }
 
+    /// In thousandths, rounded up.
+    pub(crate) fn thousandths(self) -> i64 {
+        self.in_units_of(1_000_000)
+    }
+
+    /// In whole units, rounded up.
+    pub(crate) fn whole(self) -> i64 {
+        self.in_units_of(1_000_000_000)
+    }
+
+    fn in_units_of(self, unit: i128) -> i64 {
+        let units = self.0.div_euclid(unit) + i128::from(self.0.rem_euclid(unit) != 0);
+        i64::try_from(units).unwrap_or(if units < 0 { i64::MIN } else { i64::MAX })
+    }
+
     /// The sum of both.
     pub(super) fn plus(self, other: Quantity) -> Quantity {
         Quantity(self.0.saturating_add(other.0))

@@ -4,6 +4,7 @@ mod garbage;
 mod kubelet;
 mod namespaces;
 mod nodes;
+mod scheduler;
 mod service_accounts;
 mod slices;
 mod workloads;
