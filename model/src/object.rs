@@ -16,8 +16,8 @@ use alloc::{
     vec::Vec,
 };
 use core::hash;
-use serde::Deserialize;
-use serde_json::Value;
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeMap};
+use serde_json::{Map, Value};
 
 /// An object as etcd has it. A clone is two counters; hash and equality are those of the stored
 /// bytes and the revision.
@@ -109,7 +109,7 @@ impl Object {
         let mut splice = splice_point(frozen.bytes());
         if splice.is_none() {
             let value: Value = serde_json::from_slice(frozen.bytes()).map_err(wrong)?;
-            frozen = freeze(value);
+            frozen = freeze(&value);
             splice = splice_point(frozen.bytes());
         }
         let splice = splice.ok_or_else(|| DecodeError(format!("{:?}: not an object", kv.key)))?;
@@ -205,37 +205,58 @@ const METADATA: &[u8] = b"\"metadata\":{";
 /// Encodes a document for the store: `kind`, `apiVersion` and `metadata` first, as the real server
 /// writes them, and no resourceVersion.
 #[must_use]
-pub fn freeze(mut value: Value) -> Frozen {
-    if let Some(metadata) = value.get_mut("metadata").and_then(Value::as_object_mut) {
-        metadata.remove("resourceVersion");
-    }
-    Frozen::from(encode(&value))
+pub fn freeze(value: &Value) -> Frozen {
+    Frozen::from(write(value, true))
 }
 
 /// Encodes a document with `kind`, `apiVersion` and `metadata` first.
 #[must_use]
 pub fn encode(value: &Value) -> Vec<u8> {
-    const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
-    let Value::Object(members) = value else {
-        return value.to_string().into_bytes();
-    };
-    let first = FIRST.iter().filter_map(|name| members.get_key_value(*name));
-    let rest = members
-        .iter()
-        .filter(|(name, _)| !FIRST.contains(&name.as_str()));
-    let mut out = Vec::with_capacity(512);
-    out.push(b'{');
-    for (name, member) in first.chain(rest) {
-        if out.len() > 1 {
-            out.push(b',');
+    write(value, false)
+}
+
+fn write(value: &Value, for_store: bool) -> Vec<u8> {
+    // JSON values have text keys, so encoding them cannot fail.
+    serde_json::to_vec(&Ordered { value, for_store }).unwrap_or_default()
+}
+
+/// A document as [`encode`] and [`freeze`] write it, without a copy of it.
+struct Ordered<'a> {
+    value: &'a Value,
+    for_store: bool,
+}
+
+impl Serialize for Ordered<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        const FIRST: [&str; 3] = ["kind", "apiVersion", "metadata"];
+        let Value::Object(members) = self.value else {
+            return self.value.serialize(serializer);
+        };
+        let first = FIRST.iter().filter_map(|name| members.get_key_value(*name));
+        let rest = members
+            .iter()
+            .filter(|(name, _)| !FIRST.contains(&name.as_str()));
+        let mut map = serializer.serialize_map(None)?;
+        for (name, member) in first.chain(rest) {
+            match member {
+                Value::Object(metadata) if self.for_store && name == "metadata" => {
+                    map.serialize_entry(name, &Versionless(metadata))?;
+                }
+                _ => map.serialize_entry(name, member)?,
+            }
         }
-        // JSON values have text keys, so encoding them cannot fail.
-        out.extend(serde_json::to_vec(name).unwrap_or_default());
-        out.push(b':');
-        out.extend(serde_json::to_vec(member).unwrap_or_default());
+        map.end()
     }
-    out.push(b'}');
-    out
+}
+
+/// Metadata without a resourceVersion.
+struct Versionless<'a>(&'a Map<String, Value>);
+
+impl Serialize for Versionless<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let members = self.0.iter();
+        serializer.collect_map(members.filter(|(name, _)| *name != "resourceVersion"))
+    }
 }
 
 /// Where the resourceVersion goes in bytes that [`encode`] wrote: behind `"metadata":{`, which only
@@ -296,7 +317,7 @@ mod tests {
     fn the_resource_version_is_spliced_in_and_never_stored() {
         let document = json!({"apiVersion": "v1", "kind": "Pod", "spec": {"nodeName": "n"},
             "metadata": {"name": "a", "resourceVersion": "3"}});
-        let frozen = freeze(document);
+        let frozen = freeze(&document);
         let object = Object::decode(&stored(frozen), selectable("", "pods")).unwrap();
         let mut out = Vec::new();
         object.write(&mut out);

@@ -101,11 +101,12 @@ fn refuse(scene: &Scene<'_>, document: &Value, errors: &[FieldError]) -> Result<
 
 fn encode(scene: &Scene<'_>, document: &Value) -> Validated {
     let resource = &scene.endpoint.resource;
-    let mut stored = document.clone();
     if resource.storage_version != resource.api_version()
         && let Some(home) = scene.config.resources.stored_as(resource)
     {
+        let mut stored = document.clone();
         kinds::convert(&resource.api_version(), home, &mut stored);
+        return Validated(object::freeze(&stored));
     }
-    Validated(object::freeze(stored))
+    Validated(object::freeze(document))
 }

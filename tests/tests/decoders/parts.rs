@@ -126,7 +126,7 @@ proptest! {
         revision in 1_u64..1_000_000,
     ) {
         let mut object = object;
-        let stored = freeze(object.clone());
+        let stored = freeze(&object);
         object["metadata"]["resourceVersion"] = revision.to_string().into();
         let read = decode(stored, revision).expect("what is frozen can be read");
         prop_assert_eq!(&read.json(), &object);
@@ -183,7 +183,7 @@ fn documents_of_every_kind_are_read_by_every_kind_s_selectors() {
             .split_once('/')
             .map_or("", |(group, _)| group);
         let selectable = selector::selectable(group, kind.plural);
-        let kv = key_value(freeze(object), 1);
+        let kv = key_value(freeze(&object), 1);
         let decoded = Object::decode(&kv, selectable).expect("metadata is all that is needed");
         assert_eq!(decoded.meta().name, "a");
     }
