@@ -5,6 +5,7 @@ use crate::{
     decode::{self, Peer, Shown},
     encode::{self, Answer, Body},
     metrics::{Counted, Labels},
+    seen::{Panicked, Seen},
     server::Core,
     store::{StoreError, leases},
     stream,
@@ -81,16 +82,16 @@ pub(crate) async fn serve(
         core: Arc::clone(&core),
         stopping: *core.stopping.borrow(),
     };
-    let abandon = Abandon(Arc::clone(&run.abandoned));
-    // A task of its own: a panic ends this request alone, and a commit that has begun is seen to
-    // its end, audit included, whether the client waits for it or not.
-    let task = tokio::spawn(async move {
+    let abandoned = Arc::clone(&run.abandoned);
+    // A commit that has begun is seen to its end, audit included, whether the client waits or not.
+    let mut work = Seen::to_its_end(async move {
         let response = run.drive(head, &accept_encoding).await;
         drop(admitted);
         response
     });
-    let response = task.await.unwrap_or_else(|why| {
-        tracing::error!(%why, "a request panicked");
+    // Dropped before the work, so that this knows when it goes on alone.
+    let abandon = Abandon(abandoned);
+    let response = (&mut work).await.unwrap_or_else(|Panicked| {
         let text = "This request caused apiserver to panic. Look in the logs for details.";
         Answer::text(500, text).into_http("")
     });
@@ -102,7 +103,7 @@ pub(crate) async fn serve(
     response
 }
 
-/// Tells the task of a request that nobody waits for the answer.
+/// Tells a request that nobody waits for the answer.
 struct Abandon(Arc<AtomicBool>);
 
 impl Drop for Abandon {

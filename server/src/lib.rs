@@ -20,6 +20,7 @@ pub mod limits;
 mod listen;
 mod metrics;
 mod options;
+mod seen;
 mod server;
 mod stall;
 mod store;

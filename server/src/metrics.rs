@@ -3,12 +3,12 @@
 
 use model::{
     lifecycle::{attributes::Attributes, query::Query},
-    resource::Resources,
+    resource::{Resource, Resources},
 };
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounterVec, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The buckets of `apiserver_request_duration_seconds`.
 const REQUEST_SECONDS: [f64; 22] = [
@@ -47,9 +47,7 @@ pub(crate) struct Metrics {
 /// of series is bounded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Labels {
-    group: String,
-    version: String,
-    resource: String,
+    resource: Option<Arc<Resource>>,
     subresource: String,
     scope: &'static str,
     verb: &'static str,
@@ -152,22 +150,14 @@ impl Metrics {
 
     /// Counts a watch for as long as the answer lives.
     pub(crate) fn watching(&self, labels: &Labels) -> Counted {
-        let Labels {
-            group,
-            version,
-            resource,
-            subresource,
-            scope,
-            verb,
-            ..
-        } = labels;
+        let [group, version, resource] = labels.kind();
         let long = [
             "apiserver",
             group,
             resource,
-            scope,
-            subresource,
-            verb,
+            labels.scope,
+            &labels.subresource,
+            labels.verb,
             version,
         ];
         Counted::up(vec![
@@ -178,9 +168,8 @@ impl Metrics {
 
     /// Events have been sent to a watcher.
     pub(crate) fn sent(&self, labels: &Labels, events: usize) {
-        let kind = [&labels.group, &labels.version, &labels.resource];
         self.watch_events
-            .with_label_values(&kind)
+            .with_label_values(&labels.kind())
             .inc_by(events as u64);
     }
 
@@ -247,7 +236,6 @@ impl Labels {
         let subresource = known
             .filter(|known| known.subresources.contains_key(&attributes.subresource))
             .map(|_| attributes.subresource.clone());
-        let named = |text: &str| known.map(|_| text.to_owned()).unwrap_or_default();
         let scope = match known {
             None => "",
             Some(_) if !attributes.name.is_empty() || attributes.verb == "create" => "resource",
@@ -255,9 +243,7 @@ impl Labels {
             Some(_) => "cluster",
         };
         Labels {
-            group: named(&attributes.group),
-            version: named(&attributes.version),
-            resource: named(&attributes.resource),
+            resource: known.cloned(),
             subresource: subresource.unwrap_or_default(),
             scope,
             verb: verb(method, &attributes.verb, patch_type),
@@ -269,16 +255,24 @@ impl Labels {
         }
     }
 
+    /// Group, version and resource.
+    fn kind(&self) -> [&str; 3] {
+        self.resource.as_ref().map_or([""; 3], |known| {
+            [&known.group, &known.version, &known.plural]
+        })
+    }
+
     fn values(&self) -> [&str; 8] {
+        let [group, version, resource] = self.kind();
         [
             "apiserver",
             self.dry_run,
-            &self.group,
-            &self.resource,
+            group,
+            resource,
             self.scope,
             &self.subresource,
             self.verb,
-            &self.version,
+            version,
         ]
     }
 }

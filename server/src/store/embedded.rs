@@ -255,10 +255,13 @@ impl Writer {
         for (revision, events) in events {
             let gap = |_| format!("the watch cache has lost step at revision {revision}");
             self.state.cache.apply(revision, events).map_err(gap)?;
-            let prefixes = events
-                .iter()
-                .filter_map(|event| registry::prefix_of(&event.kv.key));
-            touched.extend(prefixes.map(str::to_owned));
+            for event in events.iter() {
+                if let Some(prefix) = registry::prefix_of(&event.kv.key)
+                    && !touched.contains(prefix)
+                {
+                    touched.insert(prefix.to_owned());
+                }
+            }
         }
         let bytes = match &mut self.disk {
             None => 0,
