@@ -14,12 +14,14 @@ pub mod apis;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod garbage_collector;
+pub mod job;
 pub mod kubelet;
 pub mod namespace;
 pub mod replica_set;
 pub mod root_ca;
 pub mod scheduler;
 pub mod service_account;
+pub mod ttl_after_finished;
 
 mod api;
 mod backends;

@@ -178,8 +178,10 @@ impl<'a> Look<'a> {
 
     fn create(&mut self, attempt: u32) {
         let template = at(&self.set, &["spec", "template"]);
-        let pod = pod_from(template, self.owner, (self.steps.ambient, attempt));
-        let namespace = &self.owner.object.meta().namespace;
+        let meta = self.owner.object.meta();
+        let base = format!("{}-", meta.name);
+        let pod = pod_from(template, (self.owner, &base), (self.steps.ambient, attempt));
+        let namespace = &meta.namespace;
         self.steps.send(Call::create(&apis::PODS, namespace, &pod));
         let name = crate::kinds::document::text(&pod, &["metadata", "name"]);
         let message = format!("Created pod: {name}");

@@ -98,6 +98,9 @@ pub(in crate::controllers) struct Owner<'a> {
     pub(in crate::controllers) object: &'a Object,
 }
 
+/// What a Job puts on its pods, so that none goes uncounted.
+pub(in crate::controllers) const JOB_TRACKING: &str = "batch.kubernetes.io/job-tracking";
+
 impl Owner<'_> {
     /// The `ownerReferences` entry of what it controls.
     pub(in crate::controllers) fn reference(&self) -> Value {
@@ -163,9 +166,12 @@ pub(in crate::controllers) fn claim<'a>(
             .push(Call::update_status(owner.api, &document));
     }
     for (name, object) in adopted {
-        let patch = json!({"metadata": {
+        let mut patch = json!({"metadata": {
             "uid": object.meta().uid, "ownerReferences": [owner.reference()],
         }});
+        if owner.api.kind == "Job" {
+            patch["metadata"]["finalizers"] = json!([JOB_TRACKING]);
+        }
         claimed
             .calls
             .push(Call::strategic_patch(api, name, "", &patch));

@@ -54,3 +54,10 @@ pub(in crate::controllers) fn remove_condition(status: &mut Value, kind: &str) {
         }
     }
 }
+
+/// The condition that says that a Job is finished, if it is (`IsJobFinished`).
+pub(in crate::controllers) fn finished(status: &Value) -> Option<&Value> {
+    let ends = ["Complete", "Failed"];
+    let mut ends = ends.iter().map(|kind| condition(status, kind));
+    ends.find(|condition| text(condition, &["status"]) == "True")
+}

@@ -7,8 +7,8 @@ mod pod;
 mod template;
 
 pub(super) use amount::{Rounding, scaled};
-pub(super) use claim::{Orphans, Owner, claim, items_of};
-pub(super) use condition::{condition, new_condition, put_condition, remove_condition};
+pub(super) use claim::{JOB_TRACKING, Orphans, Owner, claim, items_of};
+pub(super) use condition::{condition, finished, new_condition, put_condition, remove_condition};
 pub(super) use pod::{Pod, pods_of};
 pub(super) use template::{hash, pod_from, same_template};
 
@@ -54,6 +54,13 @@ impl<'a> Steps<'a> {
     /// This goes before everything else.
     pub(super) fn send_first(&mut self, call: Call) {
         self.outcome.calls.insert(0, call);
+    }
+
+    /// This goes before the events at the end, which tell what it does.
+    pub(super) fn send_before_events(&mut self, call: Call) {
+        let calls = &mut self.outcome.calls;
+        let rest = calls.iter().rposition(|call| !call.optional);
+        calls.insert(rest.map_or(0, |last| last + 1), call);
     }
 
     /// An event about the object that is looked at.

@@ -18,7 +18,8 @@ pub(in crate::controllers) struct Pod<'a> {
     ready: bool,
     ready_since: Option<Time>,
     restarts: i64,
-    deletion_cost: i64,
+    all_restarts: i64,
+    annotations: BTreeMap<String, String>,
 }
 
 #[derive(Default, Deserialize)]
@@ -63,22 +64,41 @@ impl<'a> Pod<'a> {
         let Read { metadata, status } =
             serde_json::from_slice(object.frozen().bytes()).unwrap_or_default();
         let time = |text: Option<&String>| text.and_then(|text| Time::parse(text));
-        let cost = metadata
-            .annotations
-            .get("controller.kubernetes.io/pod-deletion-cost");
         let ready = status.conditions.iter().find(|one| one.r#type == "Ready");
         let all = status
             .container_statuses
             .iter()
             .chain(&status.init_container_statuses);
+        let restarts: Vec<i64> = all.map(|one| one.restart_count).collect();
         Pod {
             object,
             created: time(metadata.creation_timestamp.as_ref()),
             ready: ready.is_some_and(|one| one.status == "True"),
             ready_since: time(ready.and_then(|one| one.last_transition_time.as_ref())),
-            restarts: all.map(|one| one.restart_count).max().unwrap_or_default(),
-            deletion_cost: cost.and_then(|text| text.parse().ok()).unwrap_or_default(),
+            restarts: restarts.iter().copied().max().unwrap_or_default(),
+            all_restarts: restarts.iter().sum(),
+            annotations: metadata.annotations,
         }
+    }
+
+    /// One of its annotations.
+    pub(in crate::controllers) fn annotation(&self, name: &str) -> Option<&str> {
+        self.annotations.get(name).map(String::as_str)
+    }
+
+    fn deletion_cost(&self) -> i64 {
+        let cost = self.annotation("controller.kubernetes.io/pod-deletion-cost");
+        cost.and_then(|text| text.parse().ok()).unwrap_or_default()
+    }
+
+    /// When its condition Ready last changed.
+    pub(in crate::controllers) fn ready_changed(&self) -> Option<Time> {
+        self.ready_since
+    }
+
+    /// How often its containers were restarted, all together.
+    pub(in crate::controllers) fn all_restarts(&self) -> i64 {
+        self.all_restarts
     }
 
     /// `spec.nodeName`; empty when it is not bound.
@@ -145,7 +165,7 @@ impl<'a> Pod<'a> {
             .cmp(&bound(other))
             .then_with(|| phase(self).cmp(&phase(other)))
             .then_with(|| self.ready.cmp(&other.ready))
-            .then_with(|| self.deletion_cost.cmp(&other.deletion_cost))
+            .then_with(|| self.deletion_cost().cmp(&other.deletion_cost()))
             .then_with(|| other_rank.cmp(&rank))
             .then_with(|| {
                 if self.ready {

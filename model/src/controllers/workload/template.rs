@@ -43,13 +43,12 @@ pub(in crate::controllers) fn same_template(one: &Value, other: &Value) -> bool 
 }
 
 /// A pod of that owner from a template (`GetPodFromTemplate`), with the name that the server would
-/// generate, so that it can be told to people.
+/// generate from `base`, so that it can be told to people.
 pub(in crate::controllers) fn pod_from(
     template: &Value,
-    owner: Owner<'_>,
+    (owner, base): (Owner<'_>, &str),
     (ambient, attempt): (&Ambient, u32),
 ) -> Value {
-    let base = format!("{}-", owner.object.meta().name);
     let cut = &base[..base.len().min(LONGEST_BASE)];
     let mut metadata = json!({
         "name": format!("{cut}{}", ambient.suffix(attempt)),

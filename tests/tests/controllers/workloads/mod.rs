@@ -1,6 +1,7 @@
 //! What makes pods, with somebody who says that the pods run.
 
 mod deployment;
+mod job;
 mod replica_set;
 
 use model::{
@@ -76,10 +77,17 @@ impl Controller for Starter {
 fn say(item: &Item, phase: &str, ambient: &Ambient) -> Call {
     let now = ambient.now.rfc3339();
     let ready = if phase == "Running" { "True" } else { "False" };
-    let status = json!({"status": {
+    let mut status = json!({"status": {
         "phase": phase, "startTime": now,
         "conditions": [{"type": "Ready", "status": ready, "lastTransitionTime": now}],
     }});
+    if phase == "Failed" {
+        let terminated = json!({"exitCode": 42, "finishedAt": now, "reason": "Error"});
+        status["status"]["containerStatuses"] = json!([{
+            "name": "c", "image": "i", "imageID": "", "ready": false, "restartCount": 0,
+            "state": {"terminated": terminated},
+        }]);
+    }
     Call::merge_patch(&apis::PODS, item, "status", &status)
 }
 
