@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cache::Cache,
-    etcd::{Key, RangeResponse},
+    etcd::{Key, RangeResponse, Revision, Txn},
     kinds::{
         self,
         service::{Holdings, Pool},
@@ -82,6 +82,17 @@ pub fn immortal(endpoint: &Endpoint, name: &str) -> Result<(), Refusal> {
 pub fn allocates(scene: &Scene<'_>) -> bool {
     let resource = &scene.endpoint.resource;
     resource.group.is_empty() && resource.plural == "services" && scene.subresource().is_none()
+}
+
+/// Guards a transaction by which a Service ([`allocates`]) gets what it did not have: no other was written since
+/// `seen`, so none has got the same (O12). Several servers may give at the same time, each by what
+/// its own cache shows.
+pub fn guard_allocation(txn: &mut Txn, old: Option<&Value>, new: &Value, seen: Revision) {
+    let had = old.map(kinds::service::holdings).unwrap_or_default();
+    if !had.has_all(&kinds::service::holdings(new)) {
+        let services = registry::prefix("", "services");
+        storage::only_if_unchanged_since(txn, &services, seen);
+    }
 }
 
 /// What all Services but the one at `key` hold.

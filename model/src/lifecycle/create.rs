@@ -34,6 +34,8 @@ pub struct Draft {
     options: WriteOptions,
     warnings: Vec<String>,
     attempt: u32,
+    /// How often another Service was written while this one's address was chosen.
+    races: u32,
 }
 
 /// A create between two steps.
@@ -86,6 +88,7 @@ pub fn admit_draft(
         options,
         warnings,
         attempt: 0,
+        races: 0,
     };
     let stage = Stage::Create(Create::Admission(draft));
     Ok(Turn::Wait(
@@ -111,6 +114,7 @@ impl Create {
             }
             (Create::Commit(draft, key, object), Event::Committed(answer)) => {
                 let answer = answer.map_err(super::store_error)?;
+                let newest = answer.revision;
                 match storage::outcome(answer)? {
                     Outcome::Done(revision) => {
                         let object = storage::written(&key, object.frozen(), revision)?;
@@ -121,6 +125,7 @@ impl Create {
                             &draft.warnings,
                         )))
                     }
+                    Outcome::Lost(None) if admit::allocates(scene) => raced(draft, newest, scene),
                     Outcome::Lost(existing) => lost(draft, existing.as_ref(), scene),
                 }
             }
@@ -174,7 +179,7 @@ fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
     }
     let object = validate::creation(scene, &document)?;
     let mut draft = draft;
-    if draft.attempt == 0 {
+    if draft.attempt == 0 && draft.races == 0 {
         draft
             .warnings
             .extend(kinds::warnings(resource, &document, None));
@@ -192,11 +197,32 @@ fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
             ))),
         };
     }
-    let txn = storage::create(&key, &object);
+    let mut txn = storage::create(&key, &object);
+    if admit::allocates(scene) {
+        admit::guard_allocation(&mut txn, None, &document, cache.revision());
+    }
     Ok(Turn::Wait(
         Stage::Create(Create::Commit(draft, key, object)),
         storage::write(scene, txn),
     ))
+}
+
+/// Another Service was written meanwhile, and may hold the same: chosen anew by what there is now.
+fn raced(draft: Draft, newest: Revision, scene: &Scene<'_>) -> Progress {
+    let races = draft.races + 1;
+    if races >= limits::COMMIT_ATTEMPTS {
+        let resource = &scene.endpoint.resource;
+        let name = document::meta_text(&draft.document, "name");
+        let why = "other objects are written all the time; please try again";
+        return Err(Status::conflict(
+            &resource.group,
+            &resource.plural,
+            name,
+            why,
+        ));
+    }
+    let stage = Stage::Create(Create::Admission(Draft { races, ..draft }));
+    Ok(Turn::Wait(stage, Effect::Cache { at_least: newest }))
 }
 
 fn lost(draft: Draft, existing: Option<&KeyValue>, scene: &Scene<'_>) -> Progress {

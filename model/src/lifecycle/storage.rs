@@ -48,6 +48,16 @@ pub fn remove(key: &Key, expected: Revision) -> Txn {
     guarded(key, Target::ModRevision(expected), delete)
 }
 
+/// Lets a transaction happen only if nothing below `prefix` has been written after `seen`: what was
+/// decided on all of these objects, as a cache has them, holds.
+pub fn only_if_unchanged_since(txn: &mut Txn, prefix: &str, seen: Revision) {
+    txn.compare.push(Compare {
+        keys: KeyRange::prefix(prefix.as_bytes()),
+        relation: Relation::Less,
+        target: Target::ModRevision(seen.next()),
+    });
+}
+
 /// Asks for a transaction that writes an object of the request's kind: Events last for a while
 /// (`registry/core/event/storage`, whose every write has the time to live).
 #[must_use]

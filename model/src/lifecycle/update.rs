@@ -57,6 +57,8 @@ pub struct Change {
     attempt: u32,
     /// What other Services hold, when a Service is changed.
     taken: Holdings,
+    /// The revision that the cache had when it showed what is taken.
+    seen: Revision,
     /// Who has which rights, when a role or binding is changed by somebody who has not all.
     rights: Option<Cache>,
 }
@@ -191,6 +193,7 @@ fn begin(
         key,
         attempt: 0,
         taken,
+        seen: Revision(0),
         rights: None,
     };
     if admit::allocates(scene) || escalation::guards(scene) {
@@ -223,14 +226,26 @@ impl Update {
             }
             (Update::Admission(change), Event::Cache(cache)) => {
                 let taken = admit::held_by_others(&cache, &change.key);
-                Ok(read(Change { taken, ..change }))
+                let seen = cache.revision();
+                Ok(read(Change {
+                    taken,
+                    seen,
+                    ..change
+                }))
             }
             (Update::Read(change), Event::Read(answer)) => {
                 let answer = answer.map_err(super::store_error)?;
                 attempt(change, answer.kvs.first(), scene)
             }
             (Update::Commit(change, object, warnings), Event::Committed(answer)) => {
-                match storage::outcome(answer.map_err(super::store_error)?)? {
+                let answer = answer.map_err(super::store_error)?;
+                let newest = answer.revision;
+                match storage::outcome(answer)? {
+                    // What is taken is looked at again, too.
+                    Outcome::Lost(_) if admit::allocates(scene) => {
+                        let stage = Stage::Update(Update::Admission(once_more(change, scene)?));
+                        Ok(Turn::Wait(stage, Effect::Cache { at_least: newest }))
+                    }
                     Outcome::Done(revision) => {
                         let object = storage::written(&change.key, object.frozen(), revision)?;
                         Ok(Turn::Reply(finished(scene, &change, &object, &warnings)))
@@ -255,8 +270,13 @@ impl Update {
 
 /// Somebody else was first: the whole computation runs again on what is there now (rule 22).
 fn again(change: Change, current: Option<&KeyValue>, scene: &Scene<'_>) -> Progress {
-    let attempt_number = change.attempt + 1;
-    if attempt_number >= limits::COMMIT_ATTEMPTS {
+    attempt(once_more(change, scene)?, current, scene)
+}
+
+/// The same change, unless it was tried too often.
+fn once_more(change: Change, scene: &Scene<'_>) -> Result<Change, Refusal> {
+    let attempt = change.attempt + 1;
+    if attempt >= limits::COMMIT_ATTEMPTS {
         let resource = &scene.endpoint.resource;
         return Err(Status::conflict(
             &resource.group,
@@ -265,14 +285,7 @@ fn again(change: Change, current: Option<&KeyValue>, scene: &Scene<'_>) -> Progr
             MODIFIED,
         ));
     }
-    attempt(
-        Change {
-            attempt: attempt_number,
-            ..change
-        },
-        current,
-        scene,
-    )
+    Ok(Change { attempt, ..change })
 }
 
 fn attempt(change: Change, current: Option<&KeyValue>, scene: &Scene<'_>) -> Progress {
@@ -294,9 +307,13 @@ fn attempt(change: Change, current: Option<&KeyValue>, scene: &Scene<'_>) -> Pro
         Attempt::Remove(document, warnings) if change.options.dry_run => Ok(Turn::Reply(
             respond::document(scene, 200, &document, &warnings),
         )),
-        Attempt::Write(object, _, warnings) => {
-            let txn = storage::update(&change.key, expected, &object);
-            let stage = Stage::Update(Update::Commit(change, object, warnings));
+        Attempt::Write(written, document, warnings) => {
+            let mut txn = storage::update(&change.key, expected, &written);
+            if admit::allocates(scene) {
+                let old = document::served(scene, &object);
+                admit::guard_allocation(&mut txn, Some(&old), &document, change.seen);
+            }
+            let stage = Stage::Update(Update::Commit(change, written, warnings));
             Ok(Turn::Wait(stage, storage::write(scene, txn)))
         }
         Attempt::Remove(document, warnings) => {

@@ -247,6 +247,64 @@ fn clients_go_on_while_servers_come_and_go() {
     history.check_write("last", &created);
 }
 
+/// O12: each server chooses by what its own cache shows, and no address is given twice.
+#[test]
+fn no_address_is_given_twice() {
+    const SERVICES: &str = "/api/v1/namespaces/default/services";
+    let cluster = Cluster::start();
+    let clients: Vec<Client> = cluster
+        .servers
+        .iter()
+        .map(|server| cluster.client(server.port()))
+        .collect();
+    for round in 0..12 {
+        // All ask for the same address at once; one gets it.
+        let wanted = format!("10.0.0.{}", 100 + round);
+        let codes: Vec<u16> = thread::scope(|scope| {
+            let asking: Vec<_> = clients
+                .iter()
+                .enumerate()
+                .map(|(number, client)| {
+                    let service = json!({
+                        "metadata": {"name": format!("s{round}-{number}")},
+                        "spec": {"clusterIP": wanted, "ports": [{"port": 80}]},
+                    });
+                    scope.spawn(move || ask(client, "POST", SERVICES, &service).0)
+                })
+                .collect();
+            asking.into_iter().map(|it| it.join().unwrap()).collect()
+        });
+        let count = |wanted: u16| codes.iter().filter(|code| **code == wanted).count();
+        assert_eq!((count(201), count(422)), (1, 2), "{codes:?}");
+    }
+    // Nobody asks for one: everybody gets one.
+    thread::scope(|scope| {
+        for (number, client) in clients.iter().enumerate() {
+            scope.spawn(move || {
+                for count in 0..20 {
+                    let service = json!({
+                        "metadata": {"name": format!("free-{number}-{count}")},
+                        "spec": {"type": "NodePort", "ports": [{"port": 80}]},
+                    });
+                    ok(client, "POST", SERVICES, &service);
+                }
+            });
+        }
+    });
+    let list = ok(&clients[0], "GET", SERVICES, &Value::Null);
+    let items = list["items"].as_array().unwrap();
+    let distinct = |pointer: &str| {
+        let found: std::collections::BTreeSet<String> = items
+            .iter()
+            .filter_map(|item| Some(item.pointer(pointer)?.to_string()))
+            .collect();
+        found.len()
+    };
+    assert_eq!(items.len(), 1 + 12 + 60);
+    assert_eq!(distinct("/spec/clusterIP"), items.len());
+    assert_eq!(distinct("/spec/ports/0/nodePort"), 60);
+}
+
 #[test]
 fn the_objects_of_every_cluster_are_made_once() {
     let cluster = Cluster::start();

@@ -41,6 +41,13 @@ impl Holdings {
         self.addresses.extend(other.addresses);
         self.node_ports.extend(other.node_ports);
     }
+
+    /// True when nothing of `other` is missing here.
+    #[must_use]
+    pub fn has_all(&self, other: &Holdings) -> bool {
+        self.addresses.is_superset(&other.addresses)
+            && self.node_ports.is_superset(&other.node_ports)
+    }
 }
 
 impl Default for Pool {
