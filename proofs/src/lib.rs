@@ -6,11 +6,13 @@
 //! * [`ghost`] records what clients have been told, for the invariants to look at.
 //! * [`history`] is what an etcd store was and told, whatever was compacted.
 //! * [`invariants`] has one function an invariant, named as a sentence.
+//! * [`plane`] puts shipped controllers around the API server, with views that lag and crashes.
 //! * [`zoo`] has the faults that are seeded around the core, each of which must be caught.
 
 pub mod check;
 pub mod ghost;
 pub mod history;
 pub mod invariants;
+pub mod plane;
 pub mod worlds;
 pub mod zoo;

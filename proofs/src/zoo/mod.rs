@@ -3,5 +3,6 @@
 
 pub mod etcd;
 pub mod grants;
+pub mod plane;
 pub mod requests;
 pub mod watch_cache;
