@@ -16,6 +16,7 @@ pub mod endpoint_slice;
 pub mod garbage_collector;
 pub mod job;
 pub mod kubelet;
+pub mod leader;
 pub mod namespace;
 pub mod replica_set;
 pub mod root_ca;

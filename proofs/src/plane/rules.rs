@@ -192,7 +192,7 @@ impl Plane {
             self.owed.len() <= PROMISES,
             "a plane makes at most {PROMISES} promises"
         );
-        let conditions: [[fn(&Plane, &State, usize) -> bool; 2]; PROMISES] = [
+        let conditions: [[Condition; 2]; PROMISES] = [
             [given::<0>, goal::<0>],
             [given::<1>, goal::<1>],
             [given::<2>, goal::<2>],
@@ -203,6 +203,9 @@ impl Plane {
             .collect()
     }
 }
+
+/// What the checker takes a condition as.
+type Condition = fn(&Plane, &State, usize) -> bool;
 
 fn given<const I: usize>(plane: &Plane, state: &State, _: usize) -> bool {
     (plane.owed[I].given)(state)

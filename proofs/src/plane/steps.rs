@@ -16,7 +16,7 @@ use model::{
     lifecycle::Next,
 };
 use stateright::{Model, Property};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 /// A member, by its number and its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,7 +78,11 @@ impl Model for Plane {
             let who = Who(index, self.members[index].name);
             let oldest = member.oldest();
             for (watch, stream) in member.streams.iter().enumerate() {
-                let api = resource(&stream.watch.0.api.resource);
+                // Only a custom resource's name does not live as long as the program.
+                let api = match stream.watch.0.api.resource {
+                    Cow::Borrowed(name) => name,
+                    Cow::Owned(_) => "custom resource",
+                };
                 if !stream.open {
                     actions.push(Action::Open(who, api, watch));
                     continue;
@@ -393,12 +397,4 @@ pub(super) fn event_told(event: &WatchEvent) -> String {
         meta.name,
         object.revision()
     )
-}
-
-/// The name of a built-in resource, which lives as long as the program; of others it is left out.
-fn resource(name: &std::borrow::Cow<'static, str>) -> &'static str {
-    match name {
-        std::borrow::Cow::Borrowed(name) => name,
-        std::borrow::Cow::Owned(_) => "custom resource",
-    }
 }
