@@ -3,6 +3,7 @@
 //! Each test has a server of its own. What kubectl prints is what is asserted: that is what its
 //! users see, and it shows what went over the wire.
 
+mod auth;
 mod change;
 mod delete;
 mod discovery;

@@ -105,6 +105,17 @@ impl Kubectl {
         }
     }
 
+    /// The arguments that make kubectl show a token and nothing else: a kubeconfig has no other
+    /// credentials then.
+    pub(crate) fn robot(&self, token: &str) -> String {
+        let authority = self.live.certificates().join("ca.crt");
+        format!(
+            "--kubeconfig=/dev/null --server={} --certificate-authority={} --token={token}",
+            self.live.url(),
+            authority.display()
+        )
+    }
+
     /// Writes a file for kubectl to read.
     pub(crate) fn file(&self, name: &str, content: &str) -> PathBuf {
         let path = self.home.path().join(name);
