@@ -11,6 +11,7 @@
 //! It has the rights of its user and no others.
 
 pub mod apis;
+pub mod daemon_set;
 pub mod deployment;
 pub mod endpoint_slice;
 pub mod garbage_collector;
@@ -22,6 +23,7 @@ pub mod replica_set;
 pub mod root_ca;
 pub mod scheduler;
 pub mod service_account;
+pub mod stateful_set;
 pub mod ttl_after_finished;
 
 mod api;

@@ -13,6 +13,9 @@ mod score;
 mod selector;
 mod verdict;
 
+pub(super) use ask::{Taint, Toleration};
+pub(super) use selector::Terms;
+
 use super::{
     Answer, Call, Change, Controller, EventType, Item, Name, Outcome, Recorder, View, Watch, apis,
 };

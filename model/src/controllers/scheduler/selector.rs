@@ -11,7 +11,7 @@ use serde_json::Value;
 
 /// Terms of which one must hold.
 #[derive(Clone, Debug)]
-pub(super) struct Terms(Vec<Term>);
+pub(in crate::controllers) struct Terms(Vec<Term>);
 
 #[derive(Clone, Debug)]
 struct Term {
@@ -27,7 +27,7 @@ struct Requirement {
 }
 
 impl Terms {
-    pub(super) fn read(terms: &[Value]) -> Terms {
+    pub(in crate::controllers) fn read(terms: &[Value]) -> Terms {
         let term = |it: &Value| Term {
             labels: requirements(list(it, &["matchExpressions"])),
             fields: requirements(list(it, &["matchFields"])),
@@ -35,7 +35,11 @@ impl Terms {
         Terms(terms.iter().map(term).collect())
     }
 
-    pub(super) fn match_node(&self, name: &str, labels: &BTreeMap<String, String>) -> bool {
+    pub(in crate::controllers) fn match_node(
+        &self,
+        name: &str,
+        labels: &BTreeMap<String, String>,
+    ) -> bool {
         self.0.iter().any(|term| {
             // An empty term matches nothing.
             let empty = term.labels.is_empty() && term.fields.is_empty();

@@ -3,12 +3,14 @@
 mod amount;
 mod claim;
 mod condition;
+mod history;
 mod pod;
 mod template;
 
 pub(super) use amount::{Rounding, scaled};
 pub(super) use claim::{JOB_TRACKING, Orphans, Owner, claim, items_of};
 pub(super) use condition::{condition, finished, new_condition, put_condition, remove_condition};
+pub(super) use history::{History, Revision, collisions, history};
 pub(super) use pod::{Pod, pods_of};
 pub(super) use template::{hash, pod_from, same_template};
 

@@ -101,6 +101,11 @@ impl<'a> Pod<'a> {
         self.all_restarts
     }
 
+    /// When it was made.
+    pub(in crate::controllers) fn created(&self) -> Option<Time> {
+        self.created
+    }
+
     /// `spec.nodeName`; empty when it is not bound.
     pub(in crate::controllers) fn node(&self) -> &'a str {
         self.field("spec.nodeName")

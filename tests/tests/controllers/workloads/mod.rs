@@ -1,8 +1,10 @@
 //! What makes pods, with somebody who says that the pods run.
 
+mod daemon_set;
 mod deployment;
 mod job;
 mod replica_set;
+mod stateful_set;
 
 use model::{
     ambient::Ambient,
