@@ -11,14 +11,19 @@
 //! It has the rights of its user and no others.
 
 pub mod apis;
+pub mod cluster_role_aggregation;
 pub mod daemon_set;
 pub mod deployment;
+pub mod disruption;
 pub mod endpoint_slice;
+pub mod endpoints;
 pub mod garbage_collector;
 pub mod job;
 pub mod kubelet;
 pub mod leader;
 pub mod namespace;
+pub mod persistent_volume_binder;
+pub mod proxy;
 pub mod replica_set;
 pub mod root_ca;
 pub mod scheduler;

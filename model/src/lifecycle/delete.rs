@@ -459,7 +459,11 @@ fn set_finalizers(document: &mut Value, finalizers: Vec<Value>) {
     }
 }
 
-fn check_preconditions(
+/// What the client says of the object's uid and version is so.
+///
+/// # Errors
+/// 409 when it is not.
+pub fn check_preconditions(
     options: &DeleteOptions,
     document: &Value,
     scene: &Scene<'_>,

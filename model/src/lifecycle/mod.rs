@@ -17,6 +17,7 @@ pub mod create;
 pub mod delete;
 pub mod document;
 pub mod entry;
+pub mod eviction;
 pub mod impersonate;
 pub mod negotiate;
 pub mod options;
@@ -144,6 +145,8 @@ pub enum Stage {
     Create(create::Create),
     /// In an update, patch or binding.
     Update(update::Update),
+    /// In an eviction.
+    Evict(eviction::Evict),
     /// In a delete.
     Delete(delete::Delete),
     /// In the delete of a collection.
@@ -250,6 +253,7 @@ fn advance(stage: Stage, event: Event, scene: &Scene<'_>) -> Progress {
         Stage::TokenRequest(request) => request.resume(event, scene),
         Stage::Create(create) => create.resume(event, scene),
         Stage::Update(update) => update.resume(event, scene),
+        Stage::Evict(evict) => evict.resume(event, scene),
         Stage::Delete(delete) => delete.resume(event, scene),
         Stage::DeleteCollection(collection) => collection.resume(event, scene),
         Stage::Get(get) => get.resume(event, scene),
@@ -278,6 +282,7 @@ fn body(event: Event, scene: &Scene<'_>) -> Progress {
         Action::Create if token_request::is_one(scene.endpoint) => {
             token_request::begin(scene, body.bytes())
         }
+        Action::Create if eviction::is_one(scene.endpoint) => eviction::begin(scene, body.bytes()),
         Action::Create if review::is_binding(scene.endpoint) => {
             update::begin_binding(scene, body.bytes())
         }
@@ -395,11 +400,12 @@ fn refuse_unserved(endpoint: &Endpoint) -> Result<(), Refusal> {
     let resource = endpoint.resource.plural.as_str();
     let subresource = endpoint.subresource.as_str();
     match (resource, subresource) {
-        (_, "attach" | "exec" | "log" | "portforward" | "proxy" | "eviction")
-        | ("componentstatuses", _) => Err(Status::new(
-            Reason::NotImplemented,
-            format!("{resource}/{subresource} is not served by this server yet"),
-        )),
+        (_, "attach" | "exec" | "log" | "portforward" | "proxy") | ("componentstatuses", _) => {
+            Err(Status::new(
+                Reason::NotImplemented,
+                format!("{resource}/{subresource} is not served by this server yet"),
+            ))
+        }
         _ => Ok(()),
     }
 }

@@ -115,6 +115,14 @@ impl DeleteOptions {
             negotiate::check_content_type(&scene.context.content_type)?;
             DeleteOptions::from_body(scene, body)?
         };
+        DeleteOptions::of(&document)
+    }
+
+    /// Reads them from their document, which may be null.
+    ///
+    /// # Errors
+    /// 422 for values that are not known.
+    pub fn of(document: &Value) -> Result<DeleteOptions, Refusal> {
         let text = |at: &Value| at.as_str().map(ToString::to_string);
         let dry_run: Vec<String> = document["dryRun"]
             .as_array()

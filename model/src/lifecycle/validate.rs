@@ -85,6 +85,19 @@ pub fn deletion_mark(scene: &Scene<'_>, document: &Value) -> Validated {
     encode(scene, document)
 }
 
+/// Encodes a pod whose only change is the condition that says that it is evicted.
+#[must_use]
+pub fn evicted(scene: &Scene<'_>, pod: &Value) -> Validated {
+    encode(scene, pod)
+}
+
+/// Encodes a disruption budget whose only change is that an eviction was charged to its status; it
+/// is stored in the version that it is served in.
+#[must_use]
+pub fn charged(budget: &Value) -> Validated {
+    Validated(object::freeze(budget.clone()))
+}
+
 fn refuse(scene: &Scene<'_>, document: &Value, errors: &[FieldError]) -> Result<(), Refusal> {
     if errors.is_empty() {
         return Ok(());

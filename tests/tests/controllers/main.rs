@@ -1,12 +1,15 @@
 //! Controllers around the in-memory API server, on virtual time.
 
+mod disruptions;
 mod garbage;
 mod kubelet;
 mod namespaces;
 mod nodes;
+mod proxies;
 mod scheduler;
 mod service_accounts;
 mod slices;
+mod volumes;
 mod workloads;
 
 use model::config::Config;
