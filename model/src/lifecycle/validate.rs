@@ -95,7 +95,7 @@ pub fn evicted(scene: &Scene<'_>, pod: &Value) -> Validated {
 /// is stored in the version that it is served in.
 #[must_use]
 pub fn charged(budget: &Value) -> Validated {
-    Validated(object::freeze(budget.clone()))
+    Validated(object::freeze(budget))
 }
 
 fn refuse(scene: &Scene<'_>, document: &Value, errors: &[FieldError]) -> Result<(), Refusal> {
