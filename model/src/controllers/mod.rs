@@ -25,6 +25,7 @@ pub mod namespace;
 pub mod persistent_volume_binder;
 pub mod proxy;
 pub mod replica_set;
+pub mod resource_quota;
 pub mod root_ca;
 pub mod scheduler;
 pub mod service_account;

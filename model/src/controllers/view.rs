@@ -105,7 +105,7 @@ impl View {
         &self,
         api: &Api,
         namespace: &str,
-    ) -> impl Iterator<Item = (&Name, &Object)> {
+    ) -> impl Iterator<Item = (&Name, &Object)> + use<'_> {
         let first = Name::new(namespace, "");
         let shelf = self.shelves.get(api);
         shelf.into_iter().flat_map(move |shelf| {

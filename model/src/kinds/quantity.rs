@@ -3,7 +3,10 @@
 //! Origin: `k8s.io/apimachinery/pkg/api/resource/quantity.go`.
 
 use super::document::at;
-use alloc::string::ToString;
+use alloc::{
+    format,
+    string::{String, ToString},
+};
 use core::cmp::Ordering;
 use serde_json::Value;
 
@@ -91,6 +94,64 @@ impl Quantity {
     }
 }
 
+/// A sum of quantities as controllers write it: in binary units when one of its parts is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Sum {
+    amount: i128,
+    binary: bool,
+}
+
+impl Sum {
+    /// So many.
+    pub(crate) fn of(count: usize) -> Sum {
+        Sum {
+            amount: (count as i128).saturating_mul(NANO),
+            binary: false,
+        }
+    }
+
+    /// One quantity; what is none is nothing.
+    pub(crate) fn read(value: &Value) -> Sum {
+        Sum {
+            amount: Quantity::parse(value).map_or(0, |quantity| quantity.0),
+            binary: value.as_str().is_some_and(|text| text.ends_with('i')),
+        }
+    }
+
+    /// Adds another.
+    pub(crate) fn add(&mut self, other: &Sum) {
+        self.amount = self.amount.saturating_add(other.amount);
+        self.binary |= other.binary;
+    }
+
+    /// As the API writes it.
+    pub(crate) fn text(&self) -> String {
+        const BINARY: [&str; 7] = ["", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei"];
+        const DECIMAL: [&str; 10] = ["n", "u", "m", "", "k", "M", "G", "T", "P", "E"];
+        let whole = self.amount / NANO;
+        // Less than 1Ki is written in decimal units, too.
+        let binary = self.binary && self.amount % NANO == 0 && whole.abs() >= 1024;
+        match self.amount {
+            0 => "0".into(),
+            _ if binary => shortest(whole, 1024, &BINARY),
+            amount => shortest(amount, 1000, &DECIMAL),
+        }
+    }
+}
+
+/// With the largest unit that leaves a whole number.
+fn shortest(mut amount: i128, step: i128, units: &[&str]) -> String {
+    let mut unit = 0;
+    while amount % step == 0 && unit + 1 < units.len() {
+        amount /= step;
+        unit += 1;
+    }
+    format!("{amount}{}", units[unit])
+}
+
+/// The units in one.
+const NANO: i128 = 1_000_000_000;
+
 /// Base and exponent of a suffix.
 fn scale(suffix: &str) -> Option<(u8, i32)> {
     Some(match suffix {
@@ -121,7 +182,7 @@ pub(super) fn quantity(value: &Value, path: &[&str]) -> Option<Quantity> {
 
 #[cfg(test)]
 mod tests {
-    use super::Quantity;
+    use super::{Quantity, Sum};
     use core::cmp::Ordering;
     use serde_json::json;
 
@@ -145,6 +206,25 @@ mod tests {
             "99999999999999999999999999E",
         ] {
             assert_eq!(Quantity::parse(&json!(wrong)), None, "{wrong}");
+        }
+    }
+
+    #[test]
+    fn sums_are_written_as_the_api_writes_quantities() {
+        for (parts, expected) in [
+            (&["500m", "1500m"][..], "2"),
+            (&["1Gi", "512Mi"], "1536Mi"),
+            (&["512Ki", "512Ki"], "1Mi"),
+            (&["1Ki", "476"], "1500"),
+            (&["600", "400"], "1k"),
+            (&["1m", "1u"], "1001u"),
+            (&[], "0"),
+        ] {
+            let mut sum = Sum::default();
+            for part in parts {
+                sum.add(&Sum::read(&json!(part)));
+            }
+            assert_eq!(sum.text(), expected, "{parts:?}");
         }
     }
 }

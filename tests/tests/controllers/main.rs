@@ -6,6 +6,7 @@ mod kubelet;
 mod namespaces;
 mod nodes;
 mod proxies;
+mod quotas;
 mod scheduler;
 mod service_accounts;
 mod slices;
