@@ -4,6 +4,7 @@ mod disruptions;
 mod garbage;
 mod kubelet;
 mod namespaces;
+mod node_lifecycle;
 mod nodes;
 mod proxies;
 mod quotas;

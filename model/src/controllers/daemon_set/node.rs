@@ -1,6 +1,9 @@
 //! Which nodes a set's pods suit (`NodeShouldRunDaemonPod`).
 
-use super::super::scheduler::{Taint, Terms, Toleration};
+use super::super::{
+    scheduler::Terms,
+    taint::{Taint, Toleration},
+};
 use crate::{
     kinds::document::{at, flag, list, member, object, put, strings, text},
     object::Object,

@@ -1,6 +1,7 @@
 //! What a pod asks of a node.
 
 use super::selector::Terms;
+use crate::controllers::taint::{Taint, Toleration};
 use crate::kinds::{
     document::{at, list, members, number, strings, text},
     quantity::Quantity,
@@ -47,65 +48,6 @@ impl Port {
         let everywhere = |port: &Port| port.address == "0.0.0.0";
         let same_address = self.address == other.address || everywhere(self) || everywhere(other);
         self.number == other.number && self.protocol == other.protocol && same_address
-    }
-}
-
-/// What a pod puts up with.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::controllers) struct Toleration {
-    key: String,
-    operator: String,
-    value: String,
-    effect: String,
-    pub(in crate::controllers) seconds: Option<i64>,
-}
-
-/// What is wrong with a node.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(in crate::controllers) struct Taint {
-    pub(in crate::controllers) key: String,
-    pub(in crate::controllers) value: String,
-    pub(in crate::controllers) effect: String,
-}
-
-impl Toleration {
-    pub(in crate::controllers) fn all(pod: &Value) -> Vec<Toleration> {
-        let tolerations = list(pod, &["spec", "tolerations"]).iter();
-        let read = |it: &Value| Toleration {
-            key: text(it, &["key"]).to_string(),
-            operator: text(it, &["operator"]).to_string(),
-            value: text(it, &["value"]).to_string(),
-            effect: text(it, &["effect"]).to_string(),
-            seconds: number(it, &["tolerationSeconds"]),
-        };
-        tolerations.map(read).collect()
-    }
-
-    /// `Toleration.ToleratesTaint`
-    pub(in crate::controllers) fn tolerates(&self, taint: &Taint) -> bool {
-        if !self.effect.is_empty() && self.effect != taint.effect {
-            return false;
-        }
-        if !self.key.is_empty() && self.key != taint.key {
-            return false;
-        }
-        match self.operator.as_str() {
-            "Exists" => true,
-            "" | "Equal" => self.value == taint.value,
-            _ => false,
-        }
-    }
-}
-
-impl Taint {
-    pub(in crate::controllers) fn all(node: &Value) -> Vec<Taint> {
-        let taints = list(node, &["spec", "taints"]).iter();
-        let read = |it: &Value| Taint {
-            key: text(it, &["key"]).to_string(),
-            value: text(it, &["value"]).to_string(),
-            effect: text(it, &["effect"]).to_string(),
-        };
-        taints.map(read).collect()
     }
 }
 

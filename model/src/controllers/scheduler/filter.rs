@@ -2,10 +2,11 @@
 //! decides (`pkg/scheduler/framework/plugins`).
 
 use super::{
-    ask::{Ask, Taint},
+    ask::Ask,
     node::{NodeInfo, Offer},
     verdict::Verdict,
 };
+use crate::controllers::taint::Taint;
 use alloc::{format, string::ToString, vec::Vec};
 
 pub(super) const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";

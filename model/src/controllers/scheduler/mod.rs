@@ -13,7 +13,6 @@ mod score;
 mod selector;
 mod verdict;
 
-pub(super) use ask::{Taint, Toleration};
 pub(super) use selector::Terms;
 
 use super::{

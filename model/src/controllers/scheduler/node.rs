@@ -1,7 +1,10 @@
 //! What a node has, and what of it is taken.
 
-use super::ask::{Amounts, Claim, Port, Taint, amounts};
-use crate::kinds::document::{at, flag, strings};
+use super::ask::{Amounts, Claim, Port, amounts};
+use crate::{
+    controllers::taint::Taint,
+    kinds::document::{at, flag, strings},
+};
 use alloc::{collections::BTreeMap, string::String, sync::Arc, vec::Vec};
 use serde_json::Value;
 
