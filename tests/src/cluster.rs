@@ -60,10 +60,7 @@ impl Cluster {
             method: method.into(),
             path: path.into(),
             headers: vec![("content-type".into(), content_type.into())],
-            certificate: Some(wire::Certificate {
-                common_name: "admin".into(),
-                organizations: vec!["system:masters".into()],
-            }),
+            certificate: Some(administrator()),
             ..Head::default()
         };
         let body = if body.is_null() {
@@ -82,6 +79,7 @@ impl Cluster {
         let head = Head {
             method: "GET".into(),
             path: path.into(),
+            certificate: Some(administrator()),
             ..Head::default()
         };
         let answer = self.server.send(&head, &[]);
@@ -185,5 +183,12 @@ impl Cluster {
             seed: u128::from(self.steps).wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835),
             ..Ambient::default()
         }
+    }
+}
+
+fn administrator() -> wire::Certificate {
+    wire::Certificate {
+        common_name: "admin".into(),
+        organizations: vec!["system:masters".into()],
     }
 }

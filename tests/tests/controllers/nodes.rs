@@ -1,7 +1,8 @@
 //! Clusters with nodes, and what is often asked about them.
 
 use model::{
-    config::Config,
+    bootstrap,
+    config::{AuthorizationMode, Config},
     controllers::kubelet::{Capacity, Kubelet, SimulatedRuntime},
 };
 use serde_json::{Value, json};
@@ -10,12 +11,29 @@ use tests::cluster::Cluster;
 /// A second on the cluster's clock.
 pub(crate) const SECOND: i64 = 1_000_000;
 
-/// A server with the namespaces that are always there.
+/// A server with the first objects of a cluster, that gives everybody the rights of their roles.
 pub(crate) fn empty() -> Cluster {
-    let mut cluster = Cluster::new(Config::permissive());
-    for name in ["default", "kube-system", "kube-node-lease"] {
-        let namespace = json!({"metadata": {"name": name}});
-        cluster.send("POST", "/api/v1/namespaces", &namespace);
+    let mut config = Config::permissive();
+    config.authorization = vec![AuthorizationMode::Node, AuthorizationMode::Rbac];
+    let mut cluster = Cluster::new(config);
+    for object in bootstrap::objects() {
+        let text = |path: &str| {
+            let value = object.pointer(path).and_then(Value::as_str);
+            value.unwrap_or_default().to_owned()
+        };
+        let collection = match text("/kind").as_str() {
+            "Namespace" => "/api/v1/namespaces".to_owned(),
+            "ClusterRole" | "ClusterRoleBinding" | "Role" | "RoleBinding" => {
+                let place = match text("/metadata/namespace").as_str() {
+                    "" => String::new(),
+                    namespace => format!("/namespaces/{namespace}"),
+                };
+                let plural = text("/kind").to_lowercase();
+                format!("/apis/rbac.authorization.k8s.io/v1{place}/{plural}s")
+            }
+            _ => continue,
+        };
+        cluster.send("POST", &collection, &object);
     }
     cluster
 }
