@@ -297,3 +297,145 @@ fn two_schedulers_bind_each_pod_once() {
     events.retain(|event| event["reason"] == "Scheduled");
     assert_eq!(events.len(), 20, "only who has bound a pod says so");
 }
+
+/// A cluster with that many nodes in each of two zones.
+fn zoned(each: u32) -> Cluster {
+    let mut cluster = scheduled(2 * each);
+    for index in 0..2 * each {
+        let zone = json!({"metadata": {"labels": {"zone": format!("z{}", index % 2)}}});
+        cluster.send("PATCH", &format!("/api/v1/nodes/node-{index}"), &zone);
+    }
+    cluster
+}
+
+fn zone_of(cluster: &mut Cluster, path: &str) -> String {
+    match node_of(cluster, path).strip_prefix("node-") {
+        Some(index) => format!("z{}", index.parse::<u32>().unwrap_or_default() % 2),
+        None => String::new(),
+    }
+}
+
+/// Labels `app`, and required terms of that kind over pods with that label.
+fn with_terms(name: &str, app: &str, kind: &str, other: &str, key: &str) -> Value {
+    let term = json!({"topologyKey": key, "labelSelector": {"matchLabels": {"app": other}}});
+    let affinity = json!({kind: {"requiredDuringSchedulingIgnoredDuringExecution": [term]}});
+    let labels = json!({"app": app});
+    pod(
+        name,
+        json!({"metadata": {"labels": labels}, "spec": {"affinity": affinity}}),
+    )
+}
+
+#[test]
+fn pods_that_avoid_each_other_are_apart_and_later_ones_wait() {
+    let mut cluster = zoned(1);
+    let alone = |name: &str| with_terms(name, "a", "podAntiAffinity", "a", "zone");
+    let first = create(&mut cluster, &alone("a"));
+    let second = create(&mut cluster, &alone("b"));
+    cluster.settle();
+    assert_ne!(
+        zone_of(&mut cluster, &first),
+        zone_of(&mut cluster, &second)
+    );
+    let third = create(&mut cluster, &alone("c"));
+    let plain = pod("d", json!({"metadata": {"labels": {"app": "a"}}}));
+    let plain = create(&mut cluster, &plain);
+    cluster.settle();
+    let told = why(&mut cluster, &third);
+    let expected = "0/2 nodes are available: 2 node(s) didn't match pod anti-affinity rules. ";
+    assert!(told.starts_with(expected), "{told}");
+    let told = why(&mut cluster, &plain);
+    let expected = "0/2 nodes are available: 2 node(s) didn't satisfy existing pods anti-affinity";
+    assert!(told.starts_with(expected), "{told}");
+    cluster.send("DELETE", &first, &Value::Null);
+    cluster.settle();
+    let placed = [&third, &plain].map(|path| zone_of(&mut cluster, path));
+    assert!(
+        placed.iter().filter(|zone| !zone.is_empty()).count() == 1,
+        "{placed:?}"
+    );
+}
+
+#[test]
+fn pods_that_want_each_other_are_together() {
+    let mut cluster = zoned(2);
+    let follower = with_terms("follower", "b", "podAffinity", "a", "zone");
+    let follower = create(&mut cluster, &follower);
+    cluster.settle();
+    let told = why(&mut cluster, &follower);
+    let expected = "0/4 nodes are available: 4 node(s) didn't match pod affinity rules. ";
+    assert!(told.starts_with(expected), "{told}");
+    let leader = create(
+        &mut cluster,
+        &pod("leader", json!({"metadata": {"labels": {"app": "a"}}})),
+    );
+    cluster.settle();
+    assert_eq!(
+        zone_of(&mut cluster, &leader),
+        zone_of(&mut cluster, &follower)
+    );
+    let group: Vec<String> = ["x", "y", "z"]
+        .iter()
+        .map(|name| {
+            create(
+                &mut cluster,
+                &with_terms(name, "g", "podAffinity", "g", "zone"),
+            )
+        })
+        .collect();
+    cluster.settle();
+    let zones: Vec<String> = group
+        .iter()
+        .map(|path| zone_of(&mut cluster, path))
+        .collect();
+    assert!(
+        !zones[0].is_empty() && zones.iter().all(|zone| *zone == zones[0]),
+        "{zones:?}"
+    );
+}
+
+#[test]
+fn pods_are_spread_over_domains_as_evenly_as_asked() {
+    let mut cluster = zoned(2);
+    let constraint = json!([{"maxSkew": 1, "topologyKey": "zone",
+        "whenUnsatisfiable": "DoNotSchedule", "labelSelector": {"matchLabels": {"app": "s"}}}]);
+    let spread = |name: &str, selector: Value| {
+        let spec = json!({"topologySpreadConstraints": constraint, "nodeSelector": selector});
+        pod(
+            name,
+            json!({"metadata": {"labels": {"app": "s"}}, "spec": spec}),
+        )
+    };
+    let paths: Vec<String> = (0..6)
+        .map(|index| create(&mut cluster, &spread(&format!("s-{index}"), json!({}))))
+        .collect();
+    cluster.settle();
+    let zones: Vec<String> = paths
+        .iter()
+        .map(|path| zone_of(&mut cluster, path))
+        .collect();
+    assert_eq!(
+        zones.iter().filter(|zone| *zone == "z0").count(),
+        3,
+        "{zones:?}"
+    );
+    cluster.send(
+        "PATCH",
+        "/api/v1/nodes/node-0",
+        &json!({"spec": {"unschedulable": true}}),
+    );
+    cluster.send(
+        "PATCH",
+        "/api/v1/nodes/node-2",
+        &json!({"spec": {"unschedulable": true}}),
+    );
+    let seventh = create(&mut cluster, &spread("s-6", json!({})));
+    cluster.settle();
+    assert_eq!(zone_of(&mut cluster, &seventh), "z1");
+    let eighth = create(&mut cluster, &spread("s-7", json!({})));
+    cluster.settle();
+    let told = why(&mut cluster, &eighth);
+    let expected =
+        "2 node(s) didn't match pod topology spread constraints, 2 node(s) were unschedulable";
+    assert!(told.contains(expected), "{told}");
+}

@@ -1,6 +1,9 @@
 //! What a pod asks of a node.
 
-use super::selector::Terms;
+use super::{
+    neighbours::{Labels, PodTerm, SpreadTerm},
+    selector::Terms,
+};
 use crate::controllers::taint::{Taint, Toleration};
 use crate::kinds::{
     document::{at, list, members, number, strings, text},
@@ -63,6 +66,14 @@ pub(super) struct Ask {
     pub(super) required: Option<Terms>,
     /// What it prefers, with weights.
     pub(super) preferred: Vec<(i64, Terms)>,
+    pub(super) namespace: String,
+    pub(super) labels: Labels,
+    /// The pods that it must be with.
+    pub(super) together: Vec<PodTerm>,
+    /// Those that it must not be with.
+    pub(super) apart: Vec<PodTerm>,
+    /// How it must be spread.
+    pub(super) spread: Vec<SpreadTerm>,
     /// `spec.preemptionPolicy` is `Never`.
     pub(super) never_preempts: bool,
 }
@@ -111,6 +122,14 @@ impl Ask {
                     (weight, Terms::read(core::slice::from_ref(term)))
                 })
                 .collect(),
+            namespace: text(pod, &["metadata", "namespace"]).to_string(),
+            labels: strings(pod, &["metadata", "labels"])
+                .into_iter()
+                .map(|(key, value)| (key.to_string(), value.to_string()))
+                .collect(),
+            together: PodTerm::all(pod, "podAffinity"),
+            apart: PodTerm::all(pod, "podAntiAffinity"),
+            spread: SpreadTerm::all(pod),
             never_preempts: text(spec, &["preemptionPolicy"]) == "Never",
         }
     }
@@ -119,6 +138,11 @@ impl Ask {
     pub(super) fn digest(&self, node: &str) -> u32 {
         let digest = xxhash_rust::xxh3::xxh3_64(format!("{}/{node}", self.uid).as_bytes());
         (digest >> 32) as u32
+    }
+
+    /// Where it may go depends on where other pods are.
+    pub(super) fn is_sociable(&self) -> bool {
+        !self.together.is_empty() || !self.apart.is_empty() || !self.spread.is_empty()
     }
 
     pub(super) fn tolerates(&self, taint: &Taint) -> bool {

@@ -3,6 +3,7 @@
 
 use super::{
     ask::Ask,
+    neighbours::Neighbours,
     node::{NodeInfo, Offer},
     verdict::Verdict,
 };
@@ -13,16 +14,19 @@ pub(super) const UNSCHEDULABLE: &str = "node.kubernetes.io/unschedulable";
 
 /// # Errors
 /// Why it cannot.
-pub(super) fn check(ask: &Ask, name: &str, node: &NodeInfo) -> Result<(), Verdict> {
+pub(super) fn check(
+    ask: &Ask,
+    name: &str,
+    node: &NodeInfo,
+    neighbours: &Neighbours,
+) -> Result<(), Verdict> {
     let Some(offer) = node.offer() else {
         return Err(Verdict::never("node not found"));
     };
     if offer.unschedulable && !tolerates_cordon(ask) {
         return Err(Verdict::never("node(s) were unschedulable"));
     }
-    let repels = |taint: &&Taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute");
-    let mut taints = offer.taints.iter().filter(repels);
-    if taints.any(|taint| !ask.tolerates(taint)) {
+    if !tolerated(ask, offer) {
         return Err(Verdict::never("node(s) had untolerated taint(s)"));
     }
     if !selected(ask, name, offer) {
@@ -33,7 +37,15 @@ pub(super) fn check(ask: &Ask, name: &str, node: &NodeInfo) -> Result<(), Verdic
         let why = "node(s) didn't have free ports for the requested pod ports";
         return Err(Verdict::now(why));
     }
-    fits(ask, node)
+    fits(ask, node)?;
+    neighbours.check(offer)
+}
+
+/// The taints that keep pods away are tolerated.
+pub(super) fn tolerated(ask: &Ask, offer: &Offer) -> bool {
+    let repels = |taint: &&Taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute");
+    let mut taints = offer.taints.iter().filter(repels);
+    taints.all(|taint| ask.tolerates(taint))
 }
 
 fn tolerates_cordon(ask: &Ask) -> bool {
@@ -45,7 +57,7 @@ fn tolerates_cordon(ask: &Ask) -> bool {
 }
 
 /// `nodeSelector` and required node affinity.
-fn selected(ask: &Ask, name: &str, offer: &Offer) -> bool {
+pub(super) fn selected(ask: &Ask, name: &str, offer: &Offer) -> bool {
     let mut labels = ask.node_selector.iter();
     labels.all(|(key, value)| offer.labels.get(key) == Some(value))
         && ask

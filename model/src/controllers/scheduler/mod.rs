@@ -4,10 +4,13 @@
 //! has planned before. Two schedulers at once are safe: the API server refuses to bind a pod twice.
 //!
 //! Not modelled: preemption (a pod waits for room, whatever its priority), volumes, claims for
-//! devices, profiles and extenders; of the scores, the balance of resources and where images are.
+//! devices, profiles and extenders; of pod affinity, preferences and `namespaceSelector`s that name
+//! labels (they select nothing); of the scores, the balance of resources, soft constraints on the
+//! spread, and where images are.
 
 mod ask;
 mod filter;
+mod neighbours;
 mod node;
 mod score;
 mod selector;
@@ -34,6 +37,7 @@ use alloc::{
 };
 use ask::{Ask, Claim};
 use core::cmp::Reverse;
+use neighbours::{Neighbour, Neighbours, PodTerm};
 use node::NodeInfo;
 use serde_json::{Value, json};
 use verdict::Verdicts;
@@ -62,6 +66,10 @@ pub struct Scheduler {
     order: BTreeSet<(Turn, Name)>,
     /// Those that found none. They wait for a change that may help.
     hopeless: BTreeSet<Name>,
+    /// Those of them that another pod's place may help.
+    sociable: BTreeSet<Name>,
+    /// Pods that have a node, and don't want certain pods near.
+    repelling: BTreeSet<Name>,
     /// Those that it has bound, and that people have not been told of.
     bound: Vec<Name>,
 }
@@ -75,6 +83,8 @@ struct Placed {
     uid: String,
     node: Arc<str>,
     claim: Claim,
+    /// The pods that it does not want near.
+    repels: Vec<PodTerm>,
 }
 
 impl Default for Scheduler {
@@ -96,6 +106,8 @@ impl Scheduler {
             pending: BTreeMap::new(),
             order: BTreeSet::new(),
             hopeless: BTreeSet::new(),
+            sociable: BTreeSet::new(),
+            repelling: BTreeSet::new(),
             bound: Vec::new(),
         }
     }
@@ -116,7 +128,9 @@ impl Scheduler {
         if !node.is_empty() {
             self.forget(&change.name);
             self.place(&change.name, pod, node);
-            return !self.bound.is_empty();
+            let helped = core::mem::take(&mut self.sociable);
+            self.hopeless.retain(|name| !helped.contains(name));
+            return !self.bound.is_empty() || !helped.is_empty();
         }
         let freed = self.release(&change.name);
         let ours = field("spec.schedulerName") == self.name;
@@ -139,6 +153,7 @@ impl Scheduler {
         let news = is_news(change);
         if news {
             self.hopeless.remove(&change.name);
+            self.sociable.remove(&change.name);
         }
         news || freed
     }
@@ -146,6 +161,7 @@ impl Scheduler {
     fn forget(&mut self, name: &Name) {
         self.forget_turn(name);
         self.hopeless.remove(name);
+        self.sociable.remove(name);
     }
 
     fn forget_turn(&mut self, name: &Name) {
@@ -174,13 +190,18 @@ impl Scheduler {
             uid: ask.uid.clone(),
             node,
             claim,
+            repels: ask.apart.clone(),
         };
+        if !placed.repels.is_empty() {
+            self.repelling.insert(name.clone());
+        }
         self.placed.insert(name.clone(), placed);
     }
 
     /// The pod takes nothing any more; true when it did.
     fn release(&mut self, name: &Name) -> bool {
         self.assumed.remove(name);
+        self.repelling.remove(name);
         let Some(placed) = self.placed.remove(name) else {
             return false;
         };
@@ -233,7 +254,7 @@ impl Scheduler {
             };
             let document = pod.json();
             let ask = Ask::of(&document);
-            match self.choose(&ask, &names) {
+            match self.choose(view, &ask, &names) {
                 Ok(node) => {
                     binds.push(bind(pod, &name, &node));
                     self.take(&name, &ask, node);
@@ -241,6 +262,9 @@ impl Scheduler {
                 }
                 Err(verdicts) => {
                     self.hopeless.insert(name.clone());
+                    if ask.is_sociable() {
+                        self.sociable.insert(name.clone());
+                    }
                     let message = verdicts.message(&ask);
                     others.extend(self.tell(pod, &document, &message, (ambient, number)));
                     number += 1;
@@ -265,7 +289,8 @@ impl Scheduler {
     }
 
     /// The best node for a pod, or why there is none.
-    fn choose(&self, ask: &Ask, names: &[Arc<str>]) -> Result<Arc<str>, Verdicts> {
+    fn choose(&self, view: &View, ask: &Ask, names: &[Arc<str>]) -> Result<Arc<str>, Verdicts> {
+        let neighbours = self.neighbours(view, ask);
         let mut verdicts = Verdicts::default();
         let mut feasible: Vec<(&Arc<str>, &NodeInfo)> = Vec::new();
         // Pods begin their search at different nodes, so that a part of the nodes is not always
@@ -278,7 +303,7 @@ impl Scheduler {
             let Some(node) = self.nodes.get(name).filter(|node| node.exists()) else {
                 continue;
             };
-            match filter::check(ask, name, node) {
+            match filter::check(ask, name, node, &neighbours) {
                 Ok(()) => feasible.push((name, node)),
                 Err(verdict) => verdicts.add(verdict),
             }
@@ -287,6 +312,41 @@ impl Scheduler {
             }
         }
         score::best(ask, &feasible).ok_or(verdicts)
+    }
+
+    /// Where the pods are that matter to this one; nothing when none do.
+    fn neighbours(&self, view: &View, ask: &Ask) -> Neighbours {
+        if !ask.is_sociable() && self.repelling.is_empty() {
+            return Neighbours::default();
+        }
+        let neighbour = |name: &'_ Name| {
+            let placed = self.placed.get(name)?;
+            Some((placed, self.nodes.get(&placed.node)?.offer()?))
+        };
+        let names: Vec<&Name> = match ask.is_sociable() {
+            true => self.placed.keys().collect(),
+            false => self.repelling.iter().collect(),
+        };
+        let pods = names.into_iter().filter_map(|name| {
+            let (placed, node) = neighbour(name)?;
+            let meta = view.get(&apis::PODS, name)?.meta();
+            Some(Neighbour {
+                namespace: &meta.namespace,
+                labels: &meta.labels,
+                node,
+                leaving: meta.deletion_timestamp.is_some(),
+                repels: &placed.repels,
+            })
+        });
+        let nodes = self.nodes.iter();
+        let offers = nodes.filter_map(|(name, node)| Some((&**name, node.offer()?)));
+        Neighbours::of(ask, pods, offers)
+    }
+
+    /// Something has changed that may help any pod.
+    fn hope(&mut self) {
+        self.hopeless.clear();
+        self.sociable.clear();
     }
 
     /// Says in the pod's status and by an event why it waits, unless that is said already.
@@ -381,7 +441,7 @@ impl Controller for Scheduler {
         }
         // More room, another node: those that found none may find one now.
         if !pods || change.new.is_none() || frees(change) {
-            self.hopeless.clear();
+            self.hope();
         }
         items.push(Scheduler::item());
     }
@@ -395,7 +455,7 @@ impl Controller for Scheduler {
             self.bound.push(name);
         } else if !answer.succeeded() && call.method == "PATCH" {
             // It has not been told: it is planned again.
-            self.hopeless.clear();
+            self.hope();
         }
     }
 }
