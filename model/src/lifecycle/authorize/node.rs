@@ -369,3 +369,23 @@ const RULES: [Permission; 8] = [
     permit(&["storage.k8s.io"], &["csidrivers"], READ),
     permit(&["node.k8s.io"], &["runtimeclasses"], READ),
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::RULES;
+    use serde_json::json;
+
+    #[test]
+    fn what_all_nodes_may_do_is_in_their_role() {
+        let mut objects = crate::bootstrap::objects().into_iter();
+        let role = objects
+            .find(|it| it["kind"] == "ClusterRole" && it["metadata"]["name"] == "system:node");
+        let rules = role.unwrap()["rules"].clone();
+        for one in &RULES {
+            let rule = json!({
+                "apiGroups": one.groups, "resources": one.resources, "verbs": one.verbs,
+            });
+            assert!(rules.as_array().unwrap().contains(&rule), "{rule}");
+        }
+    }
+}

@@ -256,3 +256,132 @@ impl core::fmt::Display for Dangling {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{allows, authorize};
+    use crate::{
+        cache::Cache,
+        config::User,
+        etcd::{Key, KeyValue, LeaseId, Revision},
+        lifecycle::{attributes::Attributes, authorize::Decision},
+        object::freeze,
+        policy::Rule,
+    };
+    use alloc::{string::ToString, vec::Vec};
+    use serde_json::{Value, json};
+
+    fn attributes(verb: &str, namespace: &str, resource: &str, name: &str) -> Attributes {
+        let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+        Attributes {
+            is_resource: !resource.is_empty(),
+            verb: verb.into(),
+            namespace: namespace.into(),
+            resource: resource.into(),
+            subresource: subresource.into(),
+            name: name.into(),
+            ..Attributes::default()
+        }
+    }
+
+    #[test]
+    fn rules_are_patterns() {
+        let check = |resources: Value, resource: &str, expected: bool| {
+            let rule = json!({"apiGroups": [""], "resources": resources, "verbs": ["get"]});
+            let rule: Rule = serde_json::from_value(rule).unwrap();
+            let asked = attributes("get", "n", resource, "a");
+            assert_eq!(allows(&rule, &asked), expected, "{rule:?} {resource}");
+        };
+        check(json!(["pods"]), "pods", true);
+        check(json!(["pods"]), "pods/log", false);
+        check(json!(["pods/log"]), "pods", false);
+        check(json!(["*/scale"]), "deployments/scale", true);
+        check(json!(["*/scale"]), "deployments/status", false);
+        check(json!(["*"]), "pods/log", true);
+        check(json!(["pods/*"]), "pods/log", false);
+        let path = |url: &str, path: &str| {
+            let rule = json!({"nonResourceURLs": [url], "verbs": ["get"]});
+            let rule: Rule = serde_json::from_value(rule).unwrap();
+            let mut asked = attributes("get", "", "", "");
+            asked.path = path.into();
+            allows(&rule, &asked)
+        };
+        assert!(path("/healthz/*", "/healthz/ping") && path("*", "/x"));
+        assert!(!path("/healthz", "/healthz/ping") && !path("/a*b", "/ab"));
+    }
+
+    fn cache(objects: &[(&str, Value)]) -> Cache {
+        let kvs: Vec<KeyValue> = objects
+            .iter()
+            .map(|(key, value)| KeyValue {
+                key: Key::from(*key),
+                create_revision: Revision(2),
+                mod_revision: Revision(2),
+                version: 1,
+                lease: LeaseId(0),
+                value: {
+                    let mut value = value.clone();
+                    value["kind"] = "A".into();
+                    value["apiVersion"] = "v1".into();
+                    freeze(&value)
+                },
+            })
+            .collect();
+        Cache::restore(16, Revision(2), &kvs)
+    }
+
+    #[test]
+    fn bindings_say_who_and_where_and_missing_roles_are_named() {
+        let rules = json!([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]);
+        let binding = |name: &str, kind: &str, role: &str, subject: Value| {
+            json!({
+                "metadata": {"name": name, "namespace": "n"}, "subjects": [subject],
+                "roleRef": {"kind": kind, "name": role},
+            })
+        };
+        let account = json!({"kind": "ServiceAccount", "name": "robot"});
+        let group = json!({"kind": "Group", "name": "dev"});
+        let cache = cache(&[
+            (
+                "/registry/clusterroles/reads",
+                json!({"metadata": {"name": "reads"}, "rules": rules}),
+            ),
+            (
+                "/registry/rolebindings/n/a",
+                binding("a", "ClusterRole", "reads", account),
+            ),
+            (
+                "/registry/rolebindings/n/b",
+                binding("b", "Role", "gone", group.clone()),
+            ),
+            (
+                "/registry/rolebindings/n/c",
+                binding("c", "ClusterRole", "gone", group),
+            ),
+        ]);
+        let user = |name: &str, group: &str| User {
+            name: name.into(),
+            groups: [group.into()].into(),
+            ..User::default()
+        };
+        let robot = user("system:serviceaccount:n:robot", "");
+        let asked = |namespace| attributes("get", namespace, "pods", "p");
+        let why = "RBAC: allowed by RoleBinding \"a/n\" of ClusterRole \"reads\" to \
+                   ServiceAccount \"robot/n\"";
+        let decision = authorize(&robot, &asked("n"), &cache);
+        assert_eq!(decision, Decision::Allow(why.to_string()));
+        for (who, namespace) in [
+            (&robot, "m"),
+            (&robot, ""),
+            (&user("robot", ""), "n"),
+            (&user("system:serviceaccount:m:robot", ""), "n"),
+        ] {
+            let decision = authorize(who, &asked(namespace), &cache);
+            assert!(!decision.allows(), "{who:?} {namespace}");
+        }
+        let decision = authorize(&user("u", "dev"), &asked("n"), &cache);
+        let why = "RBAC: [role.rbac.authorization.k8s.io \"gone\" not found, \
+                   clusterrole.rbac.authorization.k8s.io \"gone\" not found]";
+        assert_eq!(decision, Decision::NoOpinion(why.to_string()));
+    }
+}
