@@ -2,7 +2,7 @@
 
 use crate::{
     live::PATIENCE,
-    process::{Child, free_port, required},
+    process::{Child, free_ports, required},
 };
 use std::{
     fmt::Write,
@@ -29,7 +29,8 @@ impl Balancer {
     pub fn start(ports: &[u16]) -> Balancer {
         let end = Instant::now() + PATIENCE;
         loop {
-            if let Some(balancer) = begin(free_port(), ports) {
+            let [port] = free_ports();
+            if let Some(balancer) = begin(port, ports) {
                 return balancer;
             }
             // The port was taken between the look and the use.

@@ -2,7 +2,7 @@
 
 use crate::{
     live::PATIENCE,
-    process::{Child, free_port, required},
+    process::{Child, free_ports, required},
 };
 use server::etcd::{Client, Servers};
 use std::{
@@ -46,14 +46,14 @@ impl Etcd {
         let mut etcd = Etcd {
             certificates,
             directory: TempDir::new().expect("a temporary directory"),
-            ports: [free_port(), free_port()],
+            ports: free_ports(),
             process: None,
         };
         // A port may be taken by another test between the look and the use.
         let end = Instant::now() + PATIENCE;
         while !etcd.begin() {
             assert!(Instant::now() < end, "etcd does not start");
-            etcd.ports = [free_port(), free_port()];
+            etcd.ports = free_ports();
         }
         etcd
     }

@@ -60,14 +60,16 @@ impl Drop for Child {
     }
 }
 
-/// A port of the loopback address that nobody listens at now.
+/// Ports of the loopback address that nobody listens at now, each another.
 ///
 /// # Panics
-/// When there is none.
+/// When there are none.
 #[must_use]
-pub fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
-    listener.local_addr().expect("an address").port()
+pub fn free_ports<const COUNT: usize>() -> [u16; COUNT] {
+    let listeners =
+        [(); COUNT].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port"));
+    let port = |listener: &TcpListener| listener.local_addr().expect("an address").port();
+    listeners.each_ref().map(port)
 }
 
 /// Says what is missing.

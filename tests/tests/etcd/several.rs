@@ -28,7 +28,7 @@ use tests::{
     client::Client,
     etcd::Etcd,
     live::{Live, PATIENCE, eventually},
-    process::{ServerProcess, free_port},
+    process::{ServerProcess, free_ports},
     reflector::{Reflector, Way},
 };
 use tokio::runtime::Runtime;
@@ -55,15 +55,15 @@ impl Cluster {
         let (path, url) = (directory.path(), etcd.url());
         let flags = ["--etcd-servers", &url, "--cert-dir"];
         let servers = thread::scope(|scope| {
-            let start = |_| {
+            let start = |port| {
                 let (flags, certificates) = (flags, &certificates);
                 scope.spawn(move || {
                     let certificates = certificates.to_str().unwrap();
                     let flags = [&flags[..], &[certificates]].concat();
-                    ServerProcess::start(path, free_port(), &flags)
+                    ServerProcess::start(path, port, &flags)
                 })
             };
-            let starting: Vec<_> = (0..3).map(start).collect();
+            let starting: Vec<_> = free_ports::<3>().into_iter().map(start).collect();
             let join = |it: thread::ScopedJoinHandle<'_, _>| it.join().unwrap();
             starting.into_iter().map(join).collect::<Vec<_>>()
         });

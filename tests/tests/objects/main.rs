@@ -1,6 +1,7 @@
 //! What is owed to every object, whatever clients do (`DESIGN`: O, and L and W where a history in
 //! memory shows them).
 
+mod addresses;
 mod history;
 mod pages;
 mod premises;
