@@ -12,6 +12,7 @@
 
 pub mod apis;
 pub mod cluster_role_aggregation;
+pub mod cron_job;
 pub mod daemon_set;
 pub mod deployment;
 pub mod disruption;

@@ -40,6 +40,7 @@ pub mod service;
 
 pub use convert::convert;
 pub use traits::{Generation, Propagation, ScalePaths, Traits, traits};
+pub(crate) use workload::schedule;
 
 use crate::{ambient::Ambient, resource::Resource, status::FieldError};
 use alloc::{string::String, vec::Vec};

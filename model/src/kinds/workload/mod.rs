@@ -6,7 +6,7 @@
 mod cron_job;
 mod default;
 pub(super) mod job;
-mod schedule;
+pub(crate) mod schedule;
 mod sets;
 mod status;
 mod validate;

@@ -1,5 +1,6 @@
 //! What makes pods, with somebody who says that the pods run.
 
+mod cron_job;
 mod daemon_set;
 mod deployment;
 mod job;
