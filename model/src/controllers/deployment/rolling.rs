@@ -1,9 +1,10 @@
 //! The rolling update: never more pods than `maxSurge` allows, never fewer available than
 //! `maxUnavailable` does.
 //!
-//! Origin: `pkg/controller/deployment/rolling.go`.
+//! Origin: `pkg/controller/deployment/rolling.go`. Stricter than that where statuses are late: what
+//! a set's controller is about to delete is not counted as available.
 
-use super::rollout::Rollout;
+use super::{rollout::Rollout, set::Set};
 use crate::kinds::document::at;
 use alloc::vec::Vec;
 
@@ -16,7 +17,10 @@ impl Rollout<'_> {
             return;
         };
         let size = self.sets[new].replicas();
-        let wanted = self.replicas_of_new(size);
+        let mut wanted = self.replicas_of_new(size);
+        if wanted > size && there && !self.sets[new].settled() {
+            wanted = size;
+        }
         self.resize(new, wanted);
         if !there || wanted != size {
             return;
@@ -47,7 +51,7 @@ impl Rollout<'_> {
         let mut old = self.old();
         old.retain(|index| self.sets[*index].active());
         let set = &self.sets[new];
-        let unavailable = set.replicas() - set.available();
+        let unavailable = set.replicas() - set.surely_available();
         // Whatever the statuses say, so many pods will be there when all that has been asked for
         // is done.
         let most = self.total() - self.limits.least() - unavailable;
@@ -65,15 +69,19 @@ impl Rollout<'_> {
         let mut rest = most;
         for index in old {
             let set = &self.sets[*index];
-            let unavailable = (set.replicas() - set.available()).max(0).min(rest);
+            let unavailable = (set.replicas() - set.surely_available()).min(rest);
             rest -= unavailable;
             self.resize(*index, set.replicas() - unavailable);
         }
     }
 
+    fn surely_available(&self) -> i64 {
+        self.sets.iter().map(Set::surely_available).sum()
+    }
+
     /// `scaleDownOldReplicaSetsForRollingUpdate`
     fn drop_available(&mut self, old: &[usize]) {
-        let mut rest = self.available() - self.limits.least();
+        let mut rest = self.surely_available() - self.limits.least();
         let old: Vec<usize> = old.to_vec();
         for index in old {
             if rest <= 0 {

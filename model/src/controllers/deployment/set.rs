@@ -80,6 +80,24 @@ impl Set {
         self.status("availableReplicas")
     }
 
+    /// How many of its pods will be available whatever its controller has not told yet: it deletes
+    /// those that are not available first.
+    pub(super) fn surely_available(&self) -> i64 {
+        self.available().min(self.replicas())
+    }
+
+    /// Its controller has seen what was asked for, and deletes no more pods. Before that its status
+    /// may tell of available pods that are about to go: a set that grows again at such a moment
+    /// would count them.
+    pub(super) fn settled(&self) -> bool {
+        self.observed() && self.status("replicas") <= self.replicas()
+    }
+
+    fn observed(&self) -> bool {
+        let generation = number(&self.document, &["metadata", "generation"]).unwrap_or_default();
+        generation <= self.status("observedGeneration")
+    }
+
     pub(super) fn annotation(&self, name: &str) -> &str {
         annotation(&self.document, name)
     }
@@ -153,10 +171,6 @@ impl Set {
 
     /// Nothing is left of it, and its controller knows.
     pub(super) fn spent(&self) -> bool {
-        let generation = number(&self.document, &["metadata", "generation"]).unwrap_or_default();
-        !self.active()
-            && self.status("replicas") == 0
-            && generation <= self.status("observedGeneration")
-            && !self.going()
+        !self.active() && self.status("replicas") == 0 && self.observed() && !self.going()
     }
 }

@@ -3,6 +3,7 @@
 mod cron_job;
 mod daemon_set;
 mod deployment;
+mod disorder;
 mod job;
 mod replica_set;
 mod stateful_set;
