@@ -10,7 +10,7 @@ mod stateful_set;
 
 use model::{
     ambient::Ambient,
-    config::{Config, User},
+    config::User,
     controllers::{
         Call, Change, Controller, DeleteOptions, Item, Outcome, View, Watch, apis,
         deployment::DeploymentController, replica_set::ReplicaSetController,
@@ -95,9 +95,10 @@ fn say(item: &Item, phase: &str, ambient: &Ambient) -> Call {
     Call::merge_patch(&apis::PODS, item, "status", &status)
 }
 
-/// A server with the namespace `shop`, and nobody else.
+/// A server with the namespace `shop` that gives everybody the rights of their roles, and nobody
+/// else.
 fn server() -> Cluster {
-    let mut cluster = Cluster::new(Config::permissive());
+    let mut cluster = crate::nodes::empty();
     cluster.server.now = model::ambient::Time(1_800_000_000 * SECOND);
     let namespace = json!({"metadata": {"name": "shop"}});
     cluster.send("POST", "/api/v1/namespaces", &namespace);
