@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     cache::Cache,
-    etcd::{Key, RangeResponse, Revision, Txn},
+    etcd::{Key, KeyRange, RangeResponse, Revision, Txn},
     kinds::{
         self,
         service::{Holdings, Pool},
@@ -40,10 +40,26 @@ pub fn namespace(scene: &Scene<'_>, cache: &Cache) -> Result<Namespace, Refusal>
     if name.is_empty() {
         return Ok(Namespace::Fine);
     }
-    let key = Key::from(format!("{}{name}", registry::prefix("", "namespaces")).as_str());
+    let key = namespace_key(name);
     match cache.get(&key).and_then(|entry| entry.object()) {
         None => Ok(Namespace::Unknown(key)),
         Some(object) => refuse_terminating(scene, object).map(|()| Namespace::Fine),
+    }
+}
+
+fn namespace_key(name: &str) -> Key {
+    Key::from(format!("{}{name}", registry::prefix("", "namespaces")).as_str())
+}
+
+/// Guards a transaction that creates something: its namespace is there, and is still what admission
+/// has `seen`, so that nothing is created behind the back of whoever empties a terminating one (O7).
+/// The real server has that gap.
+pub fn guard_namespace(txn: &mut Txn, scene: &Scene<'_>, seen: Revision) {
+    let name = scene.namespace();
+    if !name.is_empty() {
+        let key = namespace_key(name);
+        storage::only_if_unchanged_since(txn, KeyRange::Single(key.clone()), seen);
+        storage::only_if_there(txn, key);
     }
 }
 
@@ -91,7 +107,8 @@ pub fn guard_allocation(txn: &mut Txn, old: Option<&Value>, new: &Value, seen: R
     let had = old.map(kinds::service::holdings).unwrap_or_default();
     if !had.has_all(&kinds::service::holdings(new)) {
         let services = registry::prefix("", "services");
-        storage::only_if_unchanged_since(txn, &services, seen);
+        let services = KeyRange::prefix(services.as_bytes());
+        storage::only_if_unchanged_since(txn, services, seen);
     }
 }
 

@@ -110,7 +110,7 @@ impl Create {
             (Create::LiveNamespace(draft, cache), Event::Read(answer)) => {
                 let answer = answer.map_err(super::store_error)?;
                 admit::live_namespace(scene, &answer)?;
-                attempt(draft, &cache, scene)
+                attempt(draft, &cache, answer.revision, scene)
             }
             (Create::Commit(draft, key, object), Event::Committed(answer)) => {
                 let answer = answer.map_err(super::store_error)?;
@@ -125,7 +125,8 @@ impl Create {
                             &draft.warnings,
                         )))
                     }
-                    Outcome::Lost(None) if admit::allocates(scene) => raced(draft, newest, scene),
+                    // The name is free: it is what admission has seen that has changed.
+                    Outcome::Lost(None) => raced(draft, newest, scene),
                     Outcome::Lost(existing) => lost(draft, existing.as_ref(), scene),
                 }
             }
@@ -136,7 +137,7 @@ impl Create {
 
 fn admit_namespace(draft: Draft, cache: Cache, scene: &Scene<'_>) -> Progress {
     match admit::namespace(scene, &cache)? {
-        admit::Namespace::Fine => attempt(draft, &cache, scene),
+        admit::Namespace::Fine => attempt(draft, &cache, cache.revision(), scene),
         admit::Namespace::Unknown(key) => {
             let read = storage::read(&key);
             let stage = Stage::Create(Create::LiveNamespace(draft, cache));
@@ -146,8 +147,8 @@ fn admit_namespace(draft: Draft, cache: Cache, scene: &Scene<'_>) -> Progress {
 }
 
 /// Fills in what the server sets, validates, and asks the store; each attempt at a generated name
-/// is one call.
-fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
+/// is one call. The namespace has been `seen` as of that revision.
+fn attempt(draft: Draft, cache: &Cache, seen: Revision, scene: &Scene<'_>) -> Progress {
     let resource = &scene.endpoint.resource;
     escalation::refuse(scene, cache, &draft.document, None)?;
     let mut document = draft.document.clone();
@@ -198,6 +199,7 @@ fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
         };
     }
     let mut txn = storage::create(&key, &object);
+    admit::guard_namespace(&mut txn, scene, seen);
     if admit::allocates(scene) {
         admit::guard_allocation(&mut txn, None, &document, cache.revision());
     }
@@ -207,7 +209,8 @@ fn attempt(draft: Draft, cache: &Cache, scene: &Scene<'_>) -> Progress {
     ))
 }
 
-/// Another Service was written meanwhile, and may hold the same: chosen anew by what there is now.
+/// Its namespace was written meanwhile, or another Service, which may hold the same: decided anew by
+/// what there is now.
 fn raced(draft: Draft, newest: Revision, scene: &Scene<'_>) -> Progress {
     let races = draft.races + 1;
     if races >= limits::COMMIT_ATTEMPTS {

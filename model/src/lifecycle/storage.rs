@@ -48,13 +48,22 @@ pub fn remove(key: &Key, expected: Revision) -> Txn {
     guarded(key, Target::ModRevision(expected), delete)
 }
 
-/// Lets a transaction happen only if nothing below `prefix` has been written after `seen`: what was
-/// decided on all of these objects, as a cache has them, holds.
-pub fn only_if_unchanged_since(txn: &mut Txn, prefix: &str, seen: Revision) {
+/// Lets a transaction happen only if none of these keys has been written after `seen`: what was
+/// decided on these objects, as a cache has them, holds.
+pub fn only_if_unchanged_since(txn: &mut Txn, keys: KeyRange, seen: Revision) {
     txn.compare.push(Compare {
-        keys: KeyRange::prefix(prefix.as_bytes()),
+        keys,
         relation: Relation::Less,
         target: Target::ModRevision(seen.next()),
+    });
+}
+
+/// Lets a transaction happen only if there is something at a key.
+pub fn only_if_there(txn: &mut Txn, key: Key) {
+    txn.compare.push(Compare {
+        keys: KeyRange::Single(key),
+        relation: Relation::Greater,
+        target: Target::CreateRevision(Revision(0)),
     });
 }
 

@@ -6,8 +6,9 @@ use crate::worlds::requests::{
     journal::{Journal, Version, finalizers},
     menu::Wish,
 };
-use model::etcd::Revision;
+use model::etcd::{EventKind, Key, Revision, Store};
 use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// O1. What a request commits is what it asked for, made of the version just before: everything
 /// that others have written stays.
@@ -186,4 +187,49 @@ fn content(document: &Value) -> Value {
     let mut document = document.clone();
     document["metadata"] = Value::Null;
     document
+}
+
+/// O12. No cluster address and no node port of a protocol belongs to two Services.
+#[must_use]
+pub fn no_address_or_port_is_allocated_twice(journal: Journal<'_>) -> bool {
+    let mut services: BTreeMap<Key, Version> = BTreeMap::new();
+    let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+    journal.changes().all(|change| {
+        match change.after {
+            Some(after) => services.insert(change.key, after),
+            None => services.remove(&change.key),
+        };
+        let mut held = BTreeSet::new();
+        services.values().all(|service| {
+            let spec = &service.document["spec"];
+            let addresses = spec["clusterIPs"].as_array().into_iter().flatten();
+            let addresses = addresses.map(text).filter(|it| it != "None");
+            let ports = spec["ports"].as_array().into_iter().flatten();
+            let ports = ports
+                .filter(|port| port["nodePort"].is_u64())
+                .map(|port| format!("{}/{}", text(&port["protocol"]), port["nodePort"]));
+            addresses.chain(ports).all(|it| held.insert(it))
+        })
+    })
+}
+
+/// O7. What is created finds its namespace there, and not terminating, in the state that it is
+/// committed to: so what empties a terminating namespace empties it for good.
+#[must_use]
+pub fn nothing_is_created_in_a_namespace_that_goes(store: &Store) -> bool {
+    const NAMESPACE: &str = "/registry/namespaces/d";
+    let history = store.events(Revision(0)).into_iter().flatten();
+    let mut takes = false;
+    history.flat_map(|(_, events)| events.iter()).all(|event| {
+        let put = event.kind == EventKind::Put;
+        let key = event.kv.key.text().unwrap_or_default();
+        if key == NAMESPACE {
+            let document: Value =
+                serde_json::from_slice(event.kv.value.bytes()).unwrap_or_default();
+            takes = put && document["metadata"]["deletionTimestamp"].is_null();
+            return true;
+        }
+        let created = put && event.kv.create_revision == event.kv.mod_revision;
+        takes || !(created && key.contains("/d/"))
+    })
 }

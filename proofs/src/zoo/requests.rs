@@ -8,8 +8,8 @@ use model::{
     ambient::{Ambient, Time},
     cache::Cache,
     etcd::{
-        Compare, Operation, OperationResponse, Range, RangeResponse, Revision, Store, Target, Txn,
-        TxnResponse,
+        Compare, Operation, OperationResponse, Range, RangeResponse, Relation, Revision, Store,
+        Target, Txn, TxnResponse,
     },
     lifecycle::{Effect, Event, audit},
     limits,
@@ -46,6 +46,8 @@ pub enum Fault {
     ReadsThePast,
     /// `/status` is taken for the object itself.
     TakesStatusForTheObject,
+    /// What was seen of other objects is not compared: namespaces, and what other Services hold.
+    ComparesTheObjectAlone,
     /// A transaction that has lost is sent again as it is, as long as it loses.
     RepeatsWhatHasLost,
 }
@@ -161,6 +163,11 @@ impl Driver {
                 store.txn(txn)?;
                 lost(txn, store)
             }
+            Some(Fault::ComparesTheObjectAlone) => {
+                let mut txn = txn.clone();
+                txn.compare.truncate(1);
+                store.txn(&txn)
+            }
             Some(Fault::ComparesByCount) => {
                 let compare = txn.compare.iter().map(|it| by_count(it, store)).collect();
                 store.txn(&Txn {
@@ -193,7 +200,7 @@ impl Driver {
 /// It changes an object that is there.
 fn changes(txn: &Txn) -> bool {
     let present = |it: &Compare| matches!(it.target, Target::ModRevision(_));
-    !removes(txn) && txn.compare.iter().any(present)
+    !removes(txn) && txn.compare.first().is_some_and(present)
 }
 
 fn removes(txn: &Txn) -> bool {
@@ -226,8 +233,8 @@ fn lost(txn: &Txn, store: &Store) -> Result<TxnResponse, model::etcd::Error> {
 /// The compare with the number of writes that the key had at the revision that is compared.
 fn by_count(compare: &Compare, store: &Store) -> Compare {
     let mut compare = compare.clone();
-    if let Target::ModRevision(revision) = compare.target {
-        let at = store.range(&Range::at(compare.keys.clone(), revision));
+    if let (Target::ModRevision(revision), Relation::Equal) = (&compare.target, compare.relation) {
+        let at = store.range(&Range::at(compare.keys.clone(), *revision));
         let kv = at.ok().and_then(|at| at.kvs.into_iter().next());
         compare.target = Target::Version(kv.map_or(0, |kv| kv.version));
     }

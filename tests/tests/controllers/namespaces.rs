@@ -159,3 +159,41 @@ fn a_namespace_of_the_same_name_is_another() {
     cluster.run_until(60_000_000, |_| false);
     assert!(!cluster.get(&format!("{GOING}/configmaps/a")).is_null());
 }
+
+#[test]
+fn nothing_is_created_behind_the_end_of_a_namespace() {
+    let mut refused = 0;
+    for steps in 0..6 {
+        let mut cluster = running();
+        let head = model::wire::Head {
+            method: "POST".into(),
+            path: format!("{GOING}/configmaps"),
+            headers: vec![("content-type".into(), "application/json".into())],
+            ..Default::default()
+        };
+        let body = json!({"metadata": {"name": "late"}}).to_string();
+        // The namespace goes when the create is so far.
+        let mut going = Err(cluster.server.begin(&head, body.as_bytes()));
+        for _ in 0..steps {
+            going = match going {
+                Err(going) => cluster.server.advance(going, None),
+                done => done,
+            };
+        }
+        cluster.send("DELETE", GOING, &Value::Null);
+        cluster.settle();
+        let answer = loop {
+            match going {
+                Ok(answer) => break answer,
+                Err(further) => going = cluster.server.advance(further, None),
+            }
+        };
+        refused += usize::from(matches!(answer.code, 403 | 404));
+        cluster.run_until(10_000_000, |_| false);
+        assert_eq!(cluster.get(GOING), Value::Null);
+        let maps = cluster.list("/api/v1/configmaps");
+        let late = |map: &Value| map["metadata"]["name"] == "late";
+        assert!(!maps.iter().any(late), "after {steps} steps");
+    }
+    assert!((1..6).contains(&refused), "{refused}");
+}

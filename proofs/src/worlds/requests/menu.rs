@@ -1,6 +1,7 @@
 //! The requests that the clients of these worlds send: what goes over the wire, and what somebody
 //! who knows the API expects of it, without looking into the core.
 
+use super::admission;
 use model::etcd::Key;
 use serde_json::{Value, json};
 use std::sync::OnceLock;
@@ -74,6 +75,20 @@ pub enum Request {
     PatchLabels,
     /// DELETE of a budget, which waits for its dependents.
     DeleteForeground,
+    /// POST of the Service `a` with an address.
+    CreateService,
+    /// POST of the Service `b` with the same address.
+    CreateSameAddress,
+    /// POST of the Service `c` with a node port.
+    CreateSamePort,
+    /// Merge patch of the Service `a`: the same node port.
+    OpenService,
+    /// DELETE of the Service `a`.
+    DeleteService,
+    /// DELETE of the namespace.
+    DeleteNamespace,
+    /// PUT of the namespace's `finalize` that takes its finalizer away.
+    FinalizeNamespace,
 }
 
 /// The revision of the first `a`, whether it was there when the world began or is made first:
@@ -144,9 +159,9 @@ const ONE: &str = "/api/v1/namespaces/d/configmaps/a";
 const BUDGETS: &str = "/apis/policy/v1/namespaces/d/poddisruptionbudgets";
 const BUDGET: &str = "/apis/policy/v1/namespaces/d/poddisruptionbudgets/a";
 const BUDGET_STATUS: &str = "/apis/policy/v1/namespaces/d/poddisruptionbudgets/a/status";
-const JSON: &str = "application/json";
+pub(super) const JSON: &str = "application/json";
 const JSON_PATCH: &str = "application/json-patch+json";
-const MERGE: &str = "application/merge-patch+json";
+pub(super) const MERGE: &str = "application/merge-patch+json";
 const STRATEGIC: &str = "application/strategic-merge-patch+json";
 const HELD: &str = "example.com/held";
 const KEPT: &str = "example.com/kept";
@@ -156,8 +171,8 @@ impl Request {
     /// time.
     #[must_use]
     pub fn form(self) -> &'static Form {
-        static FORMS: [OnceLock<Form>; Request::DeleteForeground as usize + 1] =
-            [const { OnceLock::new() }; Request::DeleteForeground as usize + 1];
+        static FORMS: [OnceLock<Form>; Request::FinalizeNamespace as usize + 1] =
+            [const { OnceLock::new() }; Request::FinalizeNamespace as usize + 1];
         FORMS[self as usize].get_or_init(|| self.written())
     }
 
@@ -238,6 +253,13 @@ impl Request {
             | Request::DeleteDryRun
             | Request::DeleteCollection
             | Request::DeleteForeground => self.delete(),
+            Request::CreateService
+            | Request::CreateSameAddress
+            | Request::CreateSamePort
+            | Request::OpenService
+            | Request::DeleteService
+            | Request::DeleteNamespace
+            | Request::FinalizeNamespace => admission::form(self),
             _ => self.budget(),
         }
     }
@@ -384,7 +406,7 @@ impl Form {
     }
 }
 
-fn form(method: &'static str, path: &'static str, wish: Wish) -> Form {
+pub(super) fn form(method: &'static str, path: &'static str, wish: Wish) -> Form {
     Form {
         method,
         path,
@@ -399,14 +421,14 @@ fn form(method: &'static str, path: &'static str, wish: Wish) -> Form {
     }
 }
 
-fn create(body: Value) -> Form {
+pub(super) fn create(body: Value) -> Form {
     Form {
         body: body.to_string(),
         ..form("POST", ALL, Wish::Create)
     }
 }
 
-fn change(
+pub(super) fn change(
     method: &'static str,
     path: &'static str,
     content_type: &'static str,

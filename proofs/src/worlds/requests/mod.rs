@@ -7,6 +7,7 @@
 //! committing is the subject here. Of a client's earlier requests only what they left in the store
 //! is known; the invariants have been held against them.
 
+mod admission;
 mod budget;
 pub mod client;
 mod configmap;
@@ -36,7 +37,7 @@ use std::{cell::RefCell, collections::HashMap};
 /// The worlds' entries in [`super::all`].
 #[must_use]
 pub fn worlds() -> Vec<World> {
-    vec![configmap::world(), budget::world()]
+    vec![configmap::world(), budget::world(), admission::world()]
 }
 
 /// What there is and what is sent, which differs from world to world.

@@ -29,6 +29,9 @@ pub(super) const O4: &str = "generation grows exactly with the spec";
 pub(super) const O5: &str = "what is terminating ends and what has finalizers stays";
 pub(super) const O6: &str = "delete preconditions hold at the commit";
 
+pub(super) const O7: &str = "nothing is created in a namespace that goes";
+pub(super) const O12: &str = "no address or port is allocated twice";
+
 pub(super) const ANSWERED: &str = "every request is answered";
 
 pub(super) const EARLY: &str = "validation refuses a request";
@@ -46,6 +49,8 @@ pub(super) const HELD: &str = "a finalizer comes between a delete and its commit
 pub(super) const BROKEN: &str = "a precondition held at the read and not at the commit";
 pub(super) const UNKNOWN: &str = "a commit is done and nobody knows";
 pub(super) const SPEC_AND_STATUS: &str = "spec and status are changed at the same time";
+pub(super) const TOO_LATE: &str = "a create finds out at its commit that its namespace goes";
+pub(super) const SAME_ADDRESS: &str = "two ask for the same and one finds out at its commit";
 
 /// L3, in the end.
 pub(super) fn every_request_is_answered() -> Promise<Requests> {
@@ -238,6 +243,24 @@ pub(super) fn of_budgets() -> Vec<Property<Requests>> {
                 retried.any(|it| it.form().is_status() == status && !it.commits.is_empty())
             };
             written(true) && written(false) && state.records().any(|it| it.lost > 0)
+        }),
+    ]
+}
+
+/// O7 and O12: the world of what admission has seen.
+pub(super) fn of_admission() -> Vec<Property<Requests>> {
+    vec![
+        Property::always(O7, |_: &Requests, state: &State| {
+            objects::nothing_is_created_in_a_namespace_that_goes(&state.store)
+        }),
+        Property::sometimes(TOO_LATE, |model, state| {
+            some(model, state, |it, _| it.lost > 0 && it.code() == Some(403))
+        }),
+        Property::always(O12, |model, state| {
+            objects::no_address_or_port_is_allocated_twice(model.journal(state))
+        }),
+        Property::sometimes(SAME_ADDRESS, |model, state| {
+            some(model, state, |it, _| it.lost > 0 && it.code() == Some(422))
         }),
     ]
 }
