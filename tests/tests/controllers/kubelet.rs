@@ -216,6 +216,31 @@ fn restart_policies_decide_what_becomes_of_the_pod() {
 }
 
 #[test]
+fn the_address_of_a_pod_that_is_over_is_free_again() {
+    let mut cluster = with_nodes(1);
+    let spec = json!({"restartPolicy": "Never"});
+    for name in ["a", "b", "c"] {
+        let path = create(
+            &mut cluster,
+            &steered(name, &json!({"exit-code": "0"}), &spec),
+        );
+        cluster.settle();
+        let status = &cluster.get(&path)["status"];
+        assert_eq!(status["phase"], "Succeeded", "{name}");
+        assert_eq!(status["podIP"], "10.244.0.2", "{name}");
+    }
+    // A pod whose container has crashed will have it again.
+    create(
+        &mut cluster,
+        &steered("d", &json!({"crash-after": "1s"}), &json!({})),
+    );
+    cluster.run_until(8 * SECOND, |_| false);
+    let path = create(&mut cluster, &steered("e", &json!({}), &json!({})));
+    cluster.settle();
+    assert_eq!(cluster.get(&path)["status"]["podIP"], "10.244.0.3");
+}
+
+#[test]
 fn an_image_that_cannot_be_pulled_is_tried_again() {
     let mut cluster = with_nodes(1);
     let annotations = json!({"image-pull-error": "not found"});

@@ -172,13 +172,11 @@ impl<'a, R: Runtime> Look<'a, R> {
         };
         let told = core::mem::replace(&mut self.memory.killing, true);
         for (name, status) in &sandbox.containers {
-            if status.running() {
-                if !told {
-                    let message = format!("Stopping container {name}");
-                    self.event(EventType::Normal, "Killing", &message);
-                }
-                self.runtime.stop(&self.pod, name, grace_seconds, self.now);
+            if status.running() && !told {
+                let message = format!("Stopping container {name}");
+                self.event(EventType::Normal, "Killing", &message);
             }
+            self.runtime.stop(&self.pod, name, grace_seconds, self.now);
         }
         let Some(sandbox) = self.sandbox() else {
             return;

@@ -152,7 +152,8 @@ pub trait Runtime {
     /// Whether a running container is ready, and when that is going to change by itself.
     fn ready(&self, pod: &PodConfig<'_>, container: &str, now: Time) -> (bool, Option<Time>);
 
-    /// Asks a container to stop; what has not ended after the grace period is killed.
+    /// The pod has come to its end: asks a container to stop, if it runs; what has not ended after
+    /// the grace period is killed.
     fn stop(&mut self, pod: &PodConfig<'_>, container: &str, grace_seconds: i64, now: Time);
 
     /// Kills what runs of a pod and forgets it.

@@ -48,6 +48,8 @@ struct Sandbox {
     /// The number of the address in the node's range; 0 when it has none of its own.
     host: u32,
     address: String,
+    /// The pod has come to its end: when its containers have too, its address is free.
+    over: bool,
     /// When the pull of a container's image began.
     pulls: BTreeMap<String, Time>,
     containers: BTreeMap<String, Container>,
@@ -77,6 +79,16 @@ impl SimulatedRuntime {
         if let Some(it) = sandbox.and_then(|it| it.containers.get_mut(container)) {
             it.end_by(Exit { time: now, code });
         }
+    }
+}
+
+/// The last address of a node's pods.
+const MOST_HOSTS: u32 = 254;
+
+impl Sandbox {
+    fn has_address(&self, now: Time) -> bool {
+        let mut containers = self.containers.values();
+        !self.over || containers.any(|container| container.ended(now).is_none())
     }
 }
 
@@ -124,21 +136,25 @@ impl Runtime for SimulatedRuntime {
         })
     }
 
-    fn run_sandbox(&mut self, pod: &PodConfig<'_>, _now: Time) {
+    fn run_sandbox(&mut self, pod: &PodConfig<'_>, now: Time) {
         if self.sandboxes.contains_key(pod.uid) {
             return;
         }
         let (mut host, mut text) = (0, String::new());
         if !pod.host_network {
             // The network's own address and the bridge's are not given to pods.
-            let used: BTreeSet<u32> = self.sandboxes.values().map(|other| other.host).collect();
-            host = (2..).find(|it| !used.contains(it)).unwrap_or(2);
+            let sandboxes = self.sandboxes.values().filter(|it| it.has_address(now));
+            let used: BTreeSet<u32> = sandboxes.map(|other| other.host).collect();
+            host = (2..MOST_HOSTS)
+                .find(|it| !used.contains(it))
+                .unwrap_or(MOST_HOSTS);
             text = address(pod.network, host);
         }
         let sandbox = Sandbox {
             name: pod.name.clone(),
             host,
             address: text,
+            over: false,
             pulls: BTreeMap::new(),
             containers: BTreeMap::new(),
         };
@@ -219,8 +235,11 @@ impl Runtime for SimulatedRuntime {
         let steering = Steering::of(pod, container, false);
         let takes = steering.duration("stop-delay").unwrap_or_default();
         let grace = grace_seconds.saturating_mul(1_000_000).max(0);
-        let sandbox = self.sandboxes.get_mut(pod.uid);
-        let Some(it) = sandbox.and_then(|it| it.containers.get_mut(container)) else {
+        let Some(sandbox) = self.sandboxes.get_mut(pod.uid) else {
+            return;
+        };
+        sandbox.over = true;
+        let Some(it) = sandbox.containers.get_mut(container) else {
             return;
         };
         let (after, code) = if takes <= grace {
