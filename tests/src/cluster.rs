@@ -161,17 +161,23 @@ impl Cluster {
     fn see(&mut self, index: usize) {
         let member = &mut self.members[index];
         for (watch, stream) in &mut member.watches {
-            if stream.is_none() {
-                let head = member.worker.watch(watch);
-                *stream = self.server.watch(&head);
-                assert!(stream.is_some(), "the watch of {:?} is refused", watch.api);
-                member.worker.begun(&watch.api);
-            }
-            let Some(open) = stream else { continue };
-            for event in self.server.poll(open) {
+            let events = loop {
+                let open = stream.get_or_insert_with(|| {
+                    let open = self.server.watch(&member.worker.watch(watch));
+                    member.worker.begun(&watch.api);
+                    open.unwrap_or_else(|| panic!("the watch of {:?} is refused", watch.api))
+                });
+                match open.watcher.poll(self.server.cache(), usize::MAX) {
+                    Ok(events) => break events,
+                    // It has fallen behind the window, and begins anew.
+                    Err(_) => *stream = None,
+                }
+            };
+            for event in events {
                 member.worker.event(&watch.api, &event);
             }
-            if let Some(bookmark) = open.watcher.bookmark() {
+            let bookmark = stream.as_mut().and_then(|open| open.watcher.bookmark());
+            if let Some(bookmark) = bookmark {
                 member.worker.event(&watch.api, &bookmark);
             }
         }
