@@ -45,7 +45,7 @@ where
     let mut search = Search::new(model, properties)?;
     while search.expand()? {}
     let report = search.report(name, started.elapsed())?;
-    conclude(report, unique, Vec::new())
+    conclude(report, Some(unique), Vec::new())
 }
 
 /// As [`exhaust`], and also judges every promise of the model. This costs 4 bytes a state and 5 an
@@ -59,14 +59,40 @@ where
     M::State: Hash + Debug,
     M::Action: Debug,
 {
+    let (report, never) = explored(name, model)?;
+    conclude(report, Some(unique), never)
+}
+
+/// As [`exhaust_fair`], for a model whose size nobody has pinned: a user's own controller. That
+/// its world has shrunk is not noticed, so let something be seen to happen in it.
+///
+/// # Errors
+/// As there, but for the count.
+pub fn explore<M>(name: &'static str, model: &M) -> Result<Report, Failure>
+where
+    M: Fair,
+    M::State: Hash + Debug,
+    M::Action: Debug,
+{
+    let (report, never) = explored(name, model)?;
+    conclude(report, None, never)
+}
+
+/// What was found, and the promises that are never given.
+fn explored<M>(name: &'static str, model: &M) -> Result<(Report, Vec<Failure>), Failure>
+where
+    M: Fair,
+    M::State: Hash + Debug,
+    M::Action: Debug,
+{
     let (properties, promises) = (model.properties(), model.promises());
     sound(&properties, promises.len())?;
     let started = Instant::now();
     let mut search = Search::recording(model, properties, promises)?;
     while search.expand()? {}
     let never = search.never_given().into_iter().map(Failure::NoWitness);
-    let report = search.report(name, started.elapsed())?;
-    conclude(report, unique, never.collect())
+    let never = never.collect();
+    Ok((search.report(name, started.elapsed())?, never))
 }
 
 /// A run about these properties and so many promises can prove something.
@@ -85,7 +111,11 @@ fn sound<M: Model>(properties: &[Property<M>], promises: usize) -> Result<(), Fa
 }
 
 /// The report, if nothing is wrong with it.
-fn conclude(report: Report, unique: usize, mut failures: Vec<Failure>) -> Result<Report, Failure> {
+fn conclude(
+    report: Report,
+    unique: Option<usize>,
+    mut failures: Vec<Failure>,
+) -> Result<Report, Failure> {
     for verdict in &report.verdicts {
         match &verdict.story {
             Some(story) if verdict.always => failures.push(Failure::Violated(story.clone())),
@@ -93,12 +123,9 @@ fn conclude(report: Report, unique: usize, mut failures: Vec<Failure>) -> Result
             _ => {}
         }
     }
-    if report.unique != unique {
-        let found = report.unique;
-        failures.push(Failure::Count {
-            pinned: unique,
-            found,
-        });
+    let found = report.unique;
+    if let Some(pinned) = unique.filter(|pinned| *pinned != found) {
+        failures.push(Failure::Count { pinned, found });
     }
     if failures.is_empty() {
         Ok(report)

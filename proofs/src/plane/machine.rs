@@ -81,7 +81,11 @@ impl Part {
 
     /// A controller of which something survives a crash: a kubelet's container runtime.
     #[must_use]
-    pub fn surviving<C: Checkable>(name: &'static str, controller: C, left: fn(&C) -> C) -> Part {
+    pub fn surviving<C: Checkable>(
+        name: &'static str,
+        controller: C,
+        left: impl Fn(&C) -> C + Send + Sync + 'static,
+    ) -> Part {
         let survives = move |before: &dyn Any| -> Box<dyn Machine> {
             let before = before.downcast_ref::<C>().expect("it is this controller");
             Box::new(Worker::new(left(before)))

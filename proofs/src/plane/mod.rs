@@ -19,7 +19,8 @@
 //! (L3, L4, O1, O2, O6). Where a request reads what it doesn't compare (the namespace of a create),
 //! [`Calls::ReadThenCommit`] makes two steps of it.
 //!
-//! What is left out: the API server's cache doesn't lag (its watches do, which is all that a client
+//! What is left out: Events for people are taken and not kept ([`Plane::events`]), as no controller
+//! looks at them; the API server's cache doesn't lag (its watches do, which is all that a client
 //! can see of it; W1 to W6 have their own world), and the store's history is compacted to its end
 //! after each step, as nobody here reads it.
 
@@ -30,7 +31,7 @@ mod rules;
 mod server;
 mod steps;
 
-pub use machine::{Machine, Part};
+pub use machine::{Checkable, Machine, Part};
 pub use member::{Member, Stream};
 pub use rules::{Happened, Judge, Owed, Rule, Touched};
 pub use server::Server;
@@ -40,9 +41,10 @@ use crate::zoo::plane::Fault;
 use model::{
     ambient::{Ambient, Time},
     config::Config,
-    controllers::{Api, Call, Name},
+    controllers::{Api, Call, Name, Todo},
     object::Object,
 };
+use stateright::Model;
 use std::sync::Arc;
 
 /// When a plane begins: 2026-01-01T00:00:00Z.
@@ -55,6 +57,8 @@ pub struct Plane {
     pub begin: Vec<Call>,
     /// The controllers. They have listed that before anything else happens.
     pub members: Vec<Part>,
+    /// They have also done all that there was to do about it, one after another.
+    pub settled: bool,
     /// What the administrator asks for, in order, and when.
     pub asks: Vec<Ask>,
     /// What may go wrong.
@@ -65,6 +69,8 @@ pub struct Plane {
     pub lag: Lag,
     /// What a call is.
     pub calls: Calls,
+    /// Events for people are kept, each a step and a revision of its own.
+    pub events: bool,
     /// What must hold, and what must occur.
     pub rules: Vec<Rule>,
     /// What must come in the end.
@@ -151,11 +157,13 @@ impl Plane {
         Plane {
             begin,
             members,
+            settled: false,
             asks: Vec::new(),
             faults: Faults::default(),
             clock: Clock::WhenIdle(3),
             lag: Lag::EachWatch,
             calls: Calls::AtOnce,
+            events: false,
             rules: Vec::new(),
             owed: Vec::new(),
             broken: None,
@@ -207,7 +215,31 @@ impl Plane {
                 self.open(&mut state, member, watch);
             }
         }
-        state
+        if self.settled {
+            self.settle(state)
+        } else {
+            state
+        }
+    }
+
+    /// What comes of `state` when everybody does what there is to do, in the order of the members,
+    /// while the clock stands still and nothing goes wrong.
+    fn settle(&self, mut state: State) -> State {
+        loop {
+            let mut actions = Vec::new();
+            self.actions(&state, &mut actions);
+            let work = |it: &Action| {
+                matches!(
+                    it,
+                    Action::Deliver(..) | Action::Turn(_) | Action::Commit(_)
+                )
+            };
+            let mut next = actions.into_iter().filter(work);
+            match next.find_map(|action| self.next_state(&state, action)) {
+                Some(next) => state = next,
+                None => return state,
+            }
+        }
     }
 
     /// Clock and randomness of a step of this member (or, with `None`, of the administrator).
@@ -225,6 +257,33 @@ impl Plane {
     }
 }
 
+impl Ask {
+    /// Something that is asked for at any time after what comes before it.
+    #[must_use]
+    pub fn at_once(call: Call) -> Ask {
+        Ask {
+            call,
+            when: |_| true,
+        }
+    }
+
+    /// Something that is asked for when that holds.
+    #[must_use]
+    pub fn when(call: Call, when: fn(&State) -> bool) -> Ask {
+        Ask { call, when }
+    }
+}
+
+/// The uid of what the nth call of the beginning has made, from 1 on.
+#[must_use]
+pub fn uid(number: u128) -> String {
+    let ambient = Ambient {
+        seed: spread(number),
+        ..Ambient::default()
+    };
+    ambient.uid()
+}
+
 impl State {
     /// The object of that name that is stored.
     #[must_use]
@@ -233,7 +292,7 @@ impl State {
     }
 
     /// The objects of a resource that are stored.
-    pub fn list<'a>(&'a self, api: &'a Api) -> impl Iterator<Item = Object> + 'a {
+    pub fn list(&self, api: &Api) -> impl Iterator<Item = Object> + use<> {
         self.server.list(api)
     }
 
@@ -250,6 +309,21 @@ impl State {
     #[must_use]
     pub fn all_seen(&self) -> bool {
         self.members.iter().all(Member::has_seen_all)
+    }
+
+    /// The same, and nobody has anything to do, now or later, as long as nothing changes.
+    #[must_use]
+    pub fn quiet(&self) -> bool {
+        let ambient = Ambient {
+            now: self.now,
+            ..Ambient::default()
+        };
+        let rests = |member: &Member| {
+            let mut machine = member.machine.copy();
+            let rests = machine.next(&ambient) == Todo::Wait(None);
+            rests && machine.digest() == member.machine.digest()
+        };
+        self.all_seen() && self.members.iter().all(rests)
     }
 }
 

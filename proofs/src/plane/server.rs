@@ -43,7 +43,7 @@ pub struct Server {
 }
 
 impl Server {
-    pub(super) fn new() -> Server {
+    pub(crate) fn new() -> Server {
         let store = Store::new();
         let cache = Cache::restore(WINDOW, store.revision(), []);
         Server {
@@ -58,7 +58,7 @@ impl Server {
         &self.store
     }
 
-    pub(super) fn get(&self, api: &Api, name: &Name) -> Option<Object> {
+    pub(crate) fn get(&self, api: &Api, name: &Name) -> Option<Object> {
         let prefix = registry::prefix(&api.group, &api.resource);
         let key = match &*name.namespace {
             "" => format!("{prefix}{}", name.name),
@@ -67,7 +67,7 @@ impl Server {
         self.cache.0.get(&key.as_str().into())?.object().cloned()
     }
 
-    pub(super) fn list(&self, api: &Api) -> impl Iterator<Item = Object> {
+    pub(super) fn list(&self, api: &Api) -> impl Iterator<Item = Object> + use<> {
         let prefix = registry::prefix(&api.group, &api.resource);
         let all = self.cache.0.list(&prefix, &[]);
         let all: Vec<Object> = all.map(|(_, object)| object.clone()).collect();
@@ -135,16 +135,49 @@ impl Server {
         fault: Option<crate::zoo::requests::Fault>,
         ambient: &Ambient,
     ) -> Answer {
+        answer(&self.respond(head, body, config, fault, ambient))
+    }
+
+    fn respond(
+        &mut self,
+        head: &Head,
+        body: &Frozen,
+        config: &Config,
+        fault: Option<crate::zoo::requests::Fault>,
+        ambient: &Ambient,
+    ) -> Response {
         let driver = Driver { fault };
         let mut next = self.begin(head, body, config, ambient);
         loop {
             match next {
-                Next::Done(response) => return answer(&response),
+                Next::Done(response) => return response,
                 Next::Wait(request, effect) => {
                     next = self.commit((request, effect), config, driver, ambient);
                 }
             }
         }
+    }
+
+    /// Serves a request to its end: code and body, as far as they are JSON.
+    pub(crate) fn answer(
+        &mut self,
+        head: &Head,
+        body: &Frozen,
+        config: &Config,
+        ambient: &Ambient,
+    ) -> (u16, Frozen) {
+        let response = self.respond(head, body, config, None, ambient);
+        let body = match response.body {
+            Body::Object(_, object) => {
+                let mut bytes = Vec::new();
+                object.write(&mut bytes);
+                bytes.into()
+            }
+            Body::Document { bytes, .. } | Body::Bytes { bytes, .. } => bytes,
+            Body::List(_, list) => list.encode().into(),
+            Body::Watch(_) | Body::Metrics | Body::OpenApi(_) => Frozen::default(),
+        };
+        (response.code, body)
     }
 
     /// Begins a watch.
@@ -176,7 +209,7 @@ impl Server {
     }
 
     /// Forgets the history.
-    pub(super) fn forget(&mut self) {
+    pub(crate) fn forget(&mut self) {
         let newest = self.store.revision();
         // It fails when there is nothing to forget.
         let _ = self.store.apply(&Command::Compact(newest));

@@ -12,7 +12,7 @@ use crate::{
 use model::{
     ambient::Time,
     cache::WatchEvent,
-    controllers::{Answer, Call, Todo},
+    controllers::{Answer, Call, Todo, apis},
     lifecycle::Next,
 };
 use stateright::{Model, Property};
@@ -223,7 +223,10 @@ impl Plane {
         let member = &mut state.members[index];
         let stream = &mut member.streams[watch];
         let mut machine = member.machine.copy();
-        let head = machine.watch(&stream.watch.0);
+        let mut head = machine.watch(&stream.watch.0);
+        if let Some(Fault::Watch(fault)) = self.broken {
+            fault(&mut head);
+        }
         let mut watcher = state.server.watch(&head, &self.config, &ambient);
         machine.begun(&stream.watch.0.api);
         for event in state.server.poll(&mut watcher) {
@@ -250,7 +253,15 @@ impl Plane {
     fn turn(&self, state: &mut State, index: usize, lose: Option<Done>) -> Acted {
         let ambient = self.ambient(state, Some(index));
         let mut machine = state.members[index].machine.copy();
-        let Todo::Send(mut call) = machine.next(&ambient) else {
+        let mut todo = machine.next(&ambient);
+        while let Todo::Send(call) = &todo
+            && call.about == apis::EVENTS
+            && !self.events
+        {
+            machine.answered(&Answer::read(201, b"{}"), &ambient);
+            todo = machine.next(&ambient);
+        }
+        let Todo::Send(mut call) = todo else {
             let looked = Shared::new(machine);
             if lose.is_some() || looked == state.members[index].machine {
                 return None;

@@ -1,7 +1,7 @@
 //! A plane with a small controller: what the harness itself does.
 
 use super::{
-    Calls, Clock, Faults, Happened, Owed, Part, Plane, Rule, State,
+    Ask, Calls, Clock, Faults, Happened, Owed, Part, Plane, Rule, State,
     steps::{Action, Done},
 };
 use crate::{
@@ -93,12 +93,7 @@ fn plane(generates: bool) -> Plane {
     let mut plane = Plane::new(begin, vec![Part::new("copier", Copier { generates })]);
     let name = Item::new("d", "a");
     let delete = Call::delete(&apis::CONFIG_MAPS, &name, "", DeleteOptions::default());
-    plane.asks = [config_map(), delete]
-        .map(|call| super::Ask {
-            call,
-            when: |_| true,
-        })
-        .into();
+    plane.asks = [config_map(), delete].map(Ask::at_once).into();
     plane.faults = Faults {
         lost: 1,
         crashes: 1,

@@ -4,6 +4,7 @@
 //! the README's table): an invariant, the premise whose occurrence shows that the invariant is
 //! not empty talk, and the seeded faults that the invariant is seen to catch.
 
+pub mod control;
 pub mod grants;
 pub mod lease;
 pub mod requests;
@@ -58,6 +59,7 @@ pub fn all() -> Vec<World> {
     ];
     worlds.push(grants::world()); // L7, L8
     worlds.extend(requests::worlds()); // L1 to L7, O1 to O6
+    worlds.extend(control::worlds()); // P1 to P4, P6 to P9
     worlds
 }
 

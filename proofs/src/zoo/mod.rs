@@ -3,6 +3,7 @@
 
 pub mod etcd;
 pub mod grants;
+pub mod kubelet;
 pub mod plane;
 pub mod requests;
 pub mod watch_cache;

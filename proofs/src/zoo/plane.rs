@@ -1,7 +1,7 @@
 //! Faults around the controllers of a plane: between them and the API server.
 
 use super::requests;
-use model::{cache::WatchEvent, controllers::Call};
+use model::{cache::WatchEvent, controllers::Call, wire::Head};
 
 /// What is broken.
 #[derive(Clone, Copy, Debug)]
@@ -10,6 +10,8 @@ pub enum Fault {
     Store(requests::Fault),
     /// What controllers send is changed on its way.
     Call(fn(&mut Call)),
+    /// Watches are asked for in another way.
+    Watch(fn(&mut Head)),
     /// Events of which this is true never come.
     Event(fn(&WatchEvent) -> bool),
 }
