@@ -115,8 +115,29 @@ pub enum Body {
     Watch(Box<Watch>),
     /// `/metrics`: the driver has the figures.
     Metrics,
+    /// `/debug/…`: the driver has seen what happened.
+    Debug(Debug),
     /// An OpenAPI document: the driver makes it once ([`openapi::Name::document`]) and keeps it.
     OpenApi(openapi::Name),
+}
+
+/// What is asked for under `/debug`.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Debug {
+    /// The way of a pod through the components.
+    Trace {
+        /// The pod's namespace.
+        namespace: String,
+        /// The pod's name.
+        name: String,
+        /// As a page; as text otherwise.
+        html: bool,
+    },
+    /// The forwarding table of a simulated node's proxy.
+    Proxy {
+        /// The node's name.
+        node: String,
+    },
 }
 
 /// A list, before it is encoded.

@@ -1,15 +1,14 @@
 //! The objects that a cluster has from its first moment, made through the same lifecycle as any
 //! other: the server is its own first client, as kube-apiserver is over its loopback connection.
 
-use crate::{ambient::ambient, drive, error::StartError, server::Core};
+use crate::{drive, error::StartError, loopback, server::Core};
 use model::{
     bootstrap::{objects, reconcile},
     etcd::{Key, Revision},
-    frozen::Frozen,
-    lifecycle::{self, Effect, Event, Next},
+    lifecycle::{Effect, Event},
     registry,
     resource::{Resource, split_api_version},
-    wire::{Certificate, Head, Response},
+    wire::{Certificate, Head},
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
@@ -90,12 +89,12 @@ async fn ensure(core: Arc<Core>, object: Value) -> Result<(), StartError> {
             Some(repaired) => (own("PUT", one.clone()), repaired.to_string()),
         },
     };
-    let response = send(&core, &head, body.into_bytes()).await;
+    let response = loopback::send(&core, &head, body.into_bytes()).await;
     if matches!(response.code, 200 | 201) {
         return Ok(());
     }
     // Another server on the same store may have been first.
-    let found = send(&core, &own("GET", one), Vec::new()).await;
+    let found = loopback::send(&core, &own("GET", one), Vec::new()).await;
     if found.code == 200 {
         return Ok(());
     }
@@ -126,22 +125,5 @@ fn own(method: &str, path: String) -> Head {
         }),
         source: "127.0.0.1".into(),
         ..Head::default()
-    }
-}
-
-async fn send(core: &Core, head: &Head, body: Vec<u8>) -> Response {
-    let body = Frozen::from(body);
-    let mut step = lifecycle::begin(head, &core.config, &ambient(false, false));
-    loop {
-        core.audit.write(&step.audit);
-        let (request, effect) = match step.next {
-            Next::Done(response) => return response,
-            Next::Wait(request, effect) => (request, effect),
-        };
-        let event = match effect {
-            Effect::Body { .. } => Event::Body(Ok(body.clone())),
-            effect => drive::perform(core, effect).await,
-        };
-        step = request.resume(event, &core.config, &ambient(false, false));
     }
 }

@@ -218,8 +218,9 @@ impl Run {
     async fn drive(mut self, head: Head, accept_encoding: &str) -> Response<Body> {
         let mut step = lifecycle::begin(&head, &self.core.config, &self.ambient());
         loop {
-            let Step { audit, next } = step;
-            self.core.audit.write(&audit);
+            self.core.audit.write(&step.audit);
+            self.core.trace.step(&step);
+            let Step { next, .. } = step;
             let (in_flight, effect) = match next {
                 Next::Done(response) => return self.answer(response, accept_encoding),
                 Next::Wait(in_flight, effect) => (in_flight, effect),
@@ -273,9 +274,13 @@ impl Run {
                 encode::head(code, &headers, stream::CONTENT_TYPE, body)
             }
             other => {
-                let (content_type, bytes) = match other {
-                    wire::Body::OpenApi(name) => ("application/json", self.core.described(name)),
+                let (code, content_type, bytes) = match other {
+                    wire::Body::OpenApi(name) => {
+                        (code, "application/json", self.core.described(name))
+                    }
+                    wire::Body::Debug(asked) => self.core.debugged(&asked),
                     _ => (
+                        code,
                         "text/plain; version=0.0.4; charset=utf-8",
                         self.core.metrics_text(),
                     ),

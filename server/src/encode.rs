@@ -126,7 +126,10 @@ pub(crate) fn body(body: &wire::Body) -> Option<(String, Vec<u8>)> {
             encoded(*encoding, bytes)
         }
         wire::Body::List(encoding, list) => encoded(*encoding, list.encode()),
-        wire::Body::Watch(_) | wire::Body::Metrics | wire::Body::OpenApi(_) => return None,
+        wire::Body::Watch(_)
+        | wire::Body::Metrics
+        | wire::Body::Debug(_)
+        | wire::Body::OpenApi(_) => return None,
     })
 }
 

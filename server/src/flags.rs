@@ -1,18 +1,24 @@
 //! The command line. Flags are named as kube-apiserver's where such a flag exists.
 
 use crate::{
-    AuditLog, Options, StartError, duration,
+    AuditLog, Options, StartError,
+    controllers::ControllerChoice,
+    duration,
     etcd::Servers,
     options::{ISSUER, read_tokens},
 };
-use clap::{ArgAction, Parser, ValueEnum};
+use clap::{ArgAction, Parser, Subcommand, ValueEnum};
 use model::config::{AddressRange, AuthorizationMode};
 use std::{net::IpAddr, path::PathBuf, time::Duration};
 
 /// A Kubernetes API server whose core has been checked exhaustively.
 #[derive(Debug, Parser)]
 #[command(name = "trueplane", version)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct Flags {
+    /// Instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
     /// The port that HTTPS is served on; 0 takes a free one.
     #[arg(long, default_value_t = 6443)]
     pub secure_port: u16,
@@ -105,6 +111,17 @@ pub struct Flags {
     /// Where audit events go, one JSON object a line; "-" is standard output.
     #[arg(long)]
     pub audit_log_path: Option<PathBuf>,
+    /// Controllers that run in this process: "*" is all, "name" is on, "-name" is off, '' is none
+    /// (as behind a bare kube-apiserver).
+    #[arg(long, value_delimiter = ',', default_value = "*")]
+    pub controllers: Vec<String>,
+    /// Simulated nodes that this process has; [default: 3, and none without controllers or with
+    /// --etcd-servers].
+    #[arg(long)]
+    pub nodes: Option<u32>,
+    /// The number of the first of them: each of several servers on one etcd has nodes of its own.
+    #[arg(long, default_value_t = 0)]
+    pub first_node: u32,
     /// Where the store, certificates and kubeconfig live
     /// [default: $XDG_DATA_HOME/trueplane or ~/.local/share/trueplane].
     #[arg(long)]
@@ -122,6 +139,73 @@ pub struct Flags {
     /// The form of the log.
     #[arg(long, value_enum, default_value_t = LoggingFormat::Text)]
     pub logging_format: LoggingFormat,
+}
+
+/// What `trueplane` does besides serving.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Draws the way of a pod through every component, from what a running server remembers.
+    Trace {
+        /// The pod: pod/NAME.
+        object: String,
+        /// Its namespace.
+        #[arg(short, long, default_value = "default")]
+        namespace: String,
+        /// As text, or as a page.
+        #[arg(short, long, value_enum, default_value_t = Drawing::Text)]
+        output: Drawing,
+        /// How to reach the server [default: $KUBECONFIG, then admin.kubeconfig in the default data
+        /// directory].
+        #[arg(long)]
+        kubeconfig: Option<PathBuf>,
+    },
+}
+
+/// `--output` of `trace`
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Drawing {
+    /// For a terminal.
+    Text,
+    /// For a browser.
+    Html,
+}
+
+impl Command {
+    /// The kubeconfig of the server that is asked, and the path.
+    ///
+    /// # Errors
+    /// When the object is no pod, or there is no kubeconfig to be found.
+    pub fn question(&self) -> Result<(PathBuf, String), StartError> {
+        let Command::Trace {
+            object,
+            namespace,
+            output,
+            kubeconfig,
+        } = self;
+        let named = ["pod/", "pods/", "po/"]
+            .iter()
+            .find_map(|kind| object.strip_prefix(kind));
+        let fits = |text: &str| {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-.".contains(&byte);
+            !text.is_empty() && text.bytes().all(plain)
+        };
+        let Some(name) = named.filter(|name| fits(name) && fits(namespace)) else {
+            return refuse(&format!(
+                "{object:?} in {namespace:?}: pod/NAME is what can be traced"
+            ));
+        };
+        let output = match output {
+            Drawing::Text => "",
+            Drawing::Html => "?output=html",
+        };
+        let kubeconfig = match (kubeconfig, std::env::var_os("KUBECONFIG")) {
+            (Some(path), _) => path.clone(),
+            (None, Some(path)) if !path.is_empty() => path.into(),
+            _ => default_data_directory()?.join("admin.kubeconfig"),
+        };
+        let path = format!("/debug/trace/pods/{namespace}/{name}{output}");
+        Ok((kubeconfig, path))
+    }
 }
 
 /// `--logging-format`
@@ -199,6 +283,7 @@ impl Flags {
             service_account_max_token_expiration: Some(self.service_account_max_token_expiration)
                 .filter(|longest| !longest.is_zero()),
             api_audiences: self.api_audiences.clone(),
+            controllers: self.controllers()?,
             ..Options::default()
         })
     }
@@ -212,6 +297,20 @@ impl Flags {
             identity: self.etcd_certfile.clone().zip(self.etcd_keyfile.clone()),
             prefix: self.etcd_prefix.clone(),
         }
+    }
+}
+
+impl Flags {
+    fn controllers(&self) -> Result<ControllerChoice, StartError> {
+        const NODES: u32 = 3;
+        let choice = ControllerChoice::parse(&self.controllers)?;
+        let alone = self.etcd_servers.is_empty() && !choice.names.is_empty();
+        let usual = if alone { NODES } else { 0 };
+        Ok(ControllerChoice {
+            nodes: self.nodes.unwrap_or(usual),
+            first_node: self.first_node,
+            ..choice
+        })
     }
 }
 

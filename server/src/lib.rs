@@ -5,9 +5,11 @@
 
 mod accounts;
 mod ambient;
+pub mod ask;
 mod audit;
 mod bootstrap;
 mod certificates;
+mod controllers;
 mod decode;
 mod drive;
 mod duration;
@@ -18,6 +20,7 @@ mod files;
 pub mod flags;
 pub mod limits;
 mod listen;
+mod loopback;
 mod metrics;
 mod options;
 mod seen;
@@ -28,10 +31,12 @@ mod stream;
 #[cfg(test)]
 mod temporary_directory;
 mod tls;
+mod trace;
 pub mod yaml;
 
 pub use audit::AuditLog;
 pub use certificates::Identity;
+pub use controllers::{ControllerChoice, names as controller_names};
 pub use error::StartError;
 pub use options::{Options, read_tokens};
 pub use server::{Running, Server};

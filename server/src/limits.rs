@@ -106,3 +106,14 @@ pub const YAML_ALLOWANCE: usize = 64 * 1024;
 /// Tokens of service accounts whose signatures are remembered to be good; the oldest is forgotten
 /// first and verified again when it is shown again.
 pub const VERIFIED_TOKENS: usize = 4_096;
+/// Requests and other happenings that are remembered for `/debug/trace`; the oldest are forgotten.
+pub const TRACED: usize = 4_096;
+/// The largest kubeconfig that is read, in bytes.
+pub const KUBECONFIG_BYTES: u64 = 1024 * 1024;
+/// How long a controller waits before it begins a watch again that was refused (client-go's
+/// reflector begins with 800 ms), doubled each time up to [`RELIST_LONGEST`].
+pub const RELIST_FIRST: Duration = Duration::from_millis(100);
+/// See [`RELIST_FIRST`]; client-go's reflector has the same.
+pub const RELIST_LONGEST: Duration = Duration::from_secs(30);
+/// How long a server that stops may take to give the Leases back that it leads by.
+pub const LEASE_RELEASE: Duration = Duration::from_secs(2);

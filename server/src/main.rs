@@ -3,7 +3,7 @@
 use clap::Parser;
 use server::{
     Running, Server, StartError,
-    flags::{Flags, LoggingFormat},
+    flags::{Command, Flags, LoggingFormat},
 };
 use std::{
     io::{self, IsTerminal},
@@ -25,6 +25,9 @@ fn main() -> ExitCode {
 }
 
 fn run(flags: &Flags) -> Result<(), StartError> {
+    if let Some(command) = &flags.command {
+        return ask(command);
+    }
     let options = flags.options()?;
     let data_directory = options.data_directory.clone();
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -40,6 +43,18 @@ fn run(flags: &Flags) -> Result<(), StartError> {
         }
         stop_when_told(running).await
     })
+}
+
+/// Asks a running server and prints its answer.
+fn ask(command: &Command) -> Result<(), StartError> {
+    let (kubeconfig, path) = command.question()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|why| StartError(format!("cannot start the runtime: {why}")))?;
+    let answer = runtime.block_on(server::ask::get(&kubeconfig, &path))?;
+    println!("{}", answer.trim_end());
+    Ok(())
 }
 
 /// Drains at the first SIGTERM or SIGINT, and exits at once at the second.

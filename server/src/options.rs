@@ -2,6 +2,7 @@
 
 use crate::{
     audit::AuditLog,
+    controllers::ControllerChoice,
     error::StartError,
     etcd::Servers,
     limits::{COMPACTION, DRAIN, EVENT_TTL},
@@ -81,6 +82,8 @@ pub struct Options {
     pub service_account_max_token_expiration: Option<Duration>,
     /// For whom tokens must be made; for the issuers when this is empty.
     pub api_audiences: Vec<String>,
+    /// Which controllers run; none by default, as behind a bare kube-apiserver.
+    pub controllers: ControllerChoice,
 }
 
 impl Default for Options {
@@ -116,6 +119,7 @@ impl Default for Options {
             service_account_keys: Vec::new(),
             service_account_max_token_expiration: None,
             api_audiences: Vec::new(),
+            controllers: ControllerChoice::default(),
         }
     }
 }

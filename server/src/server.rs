@@ -5,6 +5,7 @@ use crate::{
     audit::Audit,
     bootstrap::bootstrap,
     certificates::{Certificates, Identity, kubeconfig},
+    controllers::{Controllers, Parts},
     error::StartError,
     files::write_private,
     listen,
@@ -12,8 +13,9 @@ use crate::{
     options::Options,
     store::{Store, leases::Leases},
     tls::{Tls, authorities, certificates},
+    trace::{Trace, Way},
 };
-use model::{config::Config, openapi};
+use model::{config::Config, etcd::Key, openapi, registry, wire};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -36,6 +38,7 @@ pub(crate) struct Core {
     pub(crate) leases: Leases,
     pub(crate) metrics: Metrics,
     pub(crate) audit: Audit,
+    pub(crate) trace: Arc<Trace>,
     /// Places for requests in flight; `None` is no limit.
     pub(crate) read_only: Option<Arc<Semaphore>>,
     pub(crate) mutating: Option<Arc<Semaphore>>,
@@ -68,6 +71,33 @@ impl Core {
         let made = made.to_string().into_bytes();
         documents().insert(name, made.as_slice().into());
         made
+    }
+
+    /// What `/debug/…` answers: code, content type and body.
+    pub(crate) fn debugged(&self, asked: &wire::Debug) -> (u16, &'static str, Vec<u8>) {
+        const TEXT: &str = "text/plain; charset=utf-8";
+        let missing = |what: String| (404, TEXT, format!("{what} not found\n").into_bytes());
+        match asked {
+            wire::Debug::Trace {
+                namespace,
+                name,
+                html,
+            } => {
+                let key = format!("{}{namespace}/{name}", registry::prefix("", "pods"));
+                let cache = self.store.cache();
+                let stored = cache.get(&Key::from(key.as_str()));
+                let stored = stored.and_then(|entry| entry.object());
+                match Way::of(&self.trace.entries(), (namespace, name), stored) {
+                    Some(way) if *html => (200, "text/html; charset=utf-8", way.html().into()),
+                    Some(way) => (200, TEXT, way.text().into()),
+                    None => missing(format!("pods {name:?} in the namespace {namespace:?}")),
+                }
+            }
+            wire::Debug::Proxy { node } => match self.trace.table(node) {
+                Some(table) => (200, TEXT, table.into()),
+                None => missing(format!("a proxy on the node {node:?}")),
+            },
+        }
     }
 
     /// What `/metrics` answers.
@@ -110,6 +140,7 @@ pub struct Running {
     core: Arc<Core>,
     listening: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
+    controllers: Option<Controllers>,
     shutdown_delay: Duration,
 }
 
@@ -168,6 +199,7 @@ impl Server {
             leases: Leases::default(),
             metrics: Metrics::new(),
             audit,
+            trace: Arc::default(),
             read_only: places(options.max_requests_in_flight),
             mutating: places(options.max_mutating_requests_in_flight),
             request_timeout: options.request_timeout,
@@ -186,6 +218,13 @@ impl Server {
             options.drain,
         ));
         let housekeeping = tokio::spawn(core.store.clone().keep_house(options.compaction));
+        let parts = Parts {
+            authority: authority.clone(),
+            config: core.config.clone(),
+            trace: Arc::clone(&core.trace),
+        };
+        let elected = options.etcd.is_some();
+        let controllers = Controllers::run(&core, &options.controllers, &parts, elected);
         Ok(Running {
             address,
             url,
@@ -196,6 +235,7 @@ impl Server {
             core,
             listening,
             housekeeping,
+            controllers: Some(controllers),
             shutdown_delay: options.shutdown_delay,
         })
     }
@@ -203,11 +243,14 @@ impl Server {
 
 impl Running {
     /// Stops the server: `/readyz` fails, then (after the shutdown delay) no more requests are
-    /// taken, watches end, those in flight are answered, and the store is closed.
+    /// taken, controllers stop, watches end, those in flight are answered, and the store is closed.
     pub async fn stop(mut self) {
         self.core.stopping.send_replace(true);
         sleep(self.shutdown_delay).await;
         self.core.draining.send_replace(true);
+        if let Some(controllers) = self.controllers.take() {
+            controllers.stop().await;
+        }
         if let Err(why) = (&mut self.listening).await {
             tracing::error!(%why, "the listener ended before its time");
         }

@@ -271,7 +271,7 @@ impl InMemory {
                 let document = name.document(&self.config.types, &self.config.resources);
                 (JSON.into(), document.to_string().into_bytes())
             }
-            Body::Metrics => ("text/plain".into(), Vec::new()),
+            Body::Metrics | Body::Debug(_) => ("text/plain".into(), Vec::new()),
         }
     }
 }

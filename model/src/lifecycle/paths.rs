@@ -12,7 +12,7 @@ use crate::{
     discovery::{self, Aggregated},
     openapi,
     status::Refusal,
-    wire::{Body, Response},
+    wire::{Body, Debug, Response},
 };
 use alloc::{
     format,
@@ -40,6 +40,7 @@ pub fn answer(
                 body: Body::Metrics,
             });
         }
+        "debug" => return debug(&path, context),
         _ => {}
     }
     if let Some(answer) = openid(&path, context, config)? {
@@ -96,6 +97,31 @@ pub fn answer(
     let version = root == "version";
     context.accepted = accepted.map_err(|why| if version { why.about("", "", "") } else { why })?;
     Ok(respond::plain(&context.accepted, 200, &document))
+}
+
+/// `/debug/trace/pods/NAMESPACE/NAME`, with `output=html` as a page, and `/debug/proxy/NODE`. They
+/// are ours; kube-apiserver has other things under `/debug`.
+fn debug(path: &str, context: &Context) -> Result<Response, Refusal> {
+    let segments: Vec<&str> = path.split('/').skip(2).collect();
+    let asked = match segments.as_slice() {
+        ["trace", "pods", namespace, name] => Debug::Trace {
+            namespace: (*namespace).into(),
+            name: (*name).into(),
+            html: context.query.text("output") == "html",
+        },
+        ["proxy", node] => Debug::Proxy {
+            node: (*node).into(),
+        },
+        _ => return Ok(respond::page_not_found()),
+    };
+    if context.method != "GET" {
+        return Err(method_not_allowed());
+    }
+    Ok(Response {
+        code: 200,
+        headers: Vec::new(),
+        body: Body::Debug(asked),
+    })
 }
 
 /// What others need to verify the tokens of service accounts

@@ -175,7 +175,7 @@ impl Server {
             }
             Body::Document { bytes, .. } | Body::Bytes { bytes, .. } => bytes,
             Body::List(_, list) => list.encode().into(),
-            Body::Watch(_) | Body::Metrics | Body::OpenApi(_) => Frozen::default(),
+            Body::Watch(_) | Body::Metrics | Body::Debug(_) | Body::OpenApi(_) => Frozen::default(),
         };
         (response.code, body)
     }
@@ -247,6 +247,8 @@ pub(super) fn answer(response: &Response) -> Answer {
         Body::Document { bytes, .. } | Body::Bytes { bytes, .. } => {
             Answer::read(response.code, bytes.bytes())
         }
-        Body::Watch(_) | Body::Metrics | Body::OpenApi(_) => Answer::read(response.code, b"{}"),
+        Body::Watch(_) | Body::Metrics | Body::Debug(_) | Body::OpenApi(_) => {
+            Answer::read(response.code, b"{}")
+        }
     }
 }

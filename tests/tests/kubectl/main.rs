@@ -8,6 +8,7 @@ mod change;
 mod delete;
 mod discovery;
 mod etcd;
+mod flow;
 mod get;
 mod manifests;
 mod tool;

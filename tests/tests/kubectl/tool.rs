@@ -1,10 +1,12 @@
 //! kubectl as a user runs it: a process with a home directory and a kubeconfig of its own.
 
+use server::{ControllerChoice, Options};
 use std::{
     env, fs,
     io::ErrorKind,
     path::{Path, PathBuf},
     process::{ExitStatus, Stdio},
+    time::Instant,
 };
 use tempfile::TempDir;
 use tests::live::{Live, PATIENCE};
@@ -36,6 +38,18 @@ impl Kubectl {
     pub(crate) fn on(live: Live) -> Kubectl {
         Kubectl {
             live,
+            home: TempDir::new().unwrap(),
+        }
+    }
+
+    /// Starts a server with all its controllers and three simulated nodes.
+    pub(crate) fn with_cluster() -> Kubectl {
+        let controllers = ControllerChoice::all(3);
+        Kubectl {
+            live: Live::start_with(Options {
+                controllers,
+                ..Options::default()
+            }),
             home: TempDir::new().unwrap(),
         }
     }
@@ -91,6 +105,15 @@ impl Kubectl {
                 stderr: String::from_utf8(output.stderr).unwrap(),
             }
         })
+    }
+
+    /// Looks again and again until it finds what it looks for. A look runs kubectl, which takes long
+    /// enough to let the server work.
+    pub(crate) fn until(&self, what: &str, mut look: impl FnMut() -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !look() {
+            assert!(Instant::now() < end, "{what}: not within {PATIENCE:?}");
+        }
     }
 
     /// Starts a command line that goes on until it is done or dropped.

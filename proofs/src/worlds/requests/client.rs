@@ -120,7 +120,9 @@ impl Answer {
             Body::Document { bytes, .. } | Body::Bytes { bytes, .. } => {
                 Shown::Document(bytes.clone())
             }
-            Body::Watch(_) | Body::Metrics | Body::OpenApi(_) => Shown::Document(Frozen::default()),
+            Body::Watch(_) | Body::Metrics | Body::Debug(_) | Body::OpenApi(_) => {
+                Shown::Document(Frozen::default())
+            }
         };
         Answer {
             code: response.code,
