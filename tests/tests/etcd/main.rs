@@ -1,6 +1,7 @@
 //! A real etcd: beside the core's own machine, behind one server, and behind several.
 
 mod connect;
+mod elected;
 mod events;
 mod garbage;
 mod gate;
