@@ -116,7 +116,7 @@ fn plane(generates: bool) -> Plane {
 
 #[test]
 fn what_does_not_depend_on_the_order_holds_in_every_order() {
-    let report = exhaust_fair("copier", &plane(false), 2_651).unwrap();
+    let report = exhaust_fair("copier", &plane(false), 1_922).unwrap();
     assert!(
         report
             .verdicts
@@ -129,7 +129,7 @@ fn what_does_not_depend_on_the_order_holds_in_every_order() {
 fn a_read_and_its_commit_can_be_two_steps() {
     let mut plane = plane(false);
     plane.calls = Calls::ReadThenCommit;
-    exhaust("copier in two steps", &plane, 3_505).unwrap();
+    exhaust("copier in two steps", &plane, 2_734).unwrap();
 }
 
 #[test]
