@@ -47,7 +47,7 @@ fn etcd_is_killed_and_started_again_while_clients_watch() {
         let (store, writer) = reflector::store();
         let stream = reflector::reflector(writer, watcher(api, watcher::Config::default()));
         tokio::spawn(futures::StreamExt::for_each(
-            stream.default_backoff(),
+            stream.backoff(crate::connect::Soon),
             |_| async {},
         ));
         store

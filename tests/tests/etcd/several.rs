@@ -2,7 +2,7 @@
 //! killed and started, and what they see is what etcd's history says.
 
 use crate::{
-    connect::config,
+    connect::{Soon, config},
     history::History,
     http::{CONFIG_MAPS, ask, ok},
     seen::{Seen, follow, look, write},
@@ -147,7 +147,7 @@ fn clients_go_on_while_servers_come_and_go() {
         let api: Api<ConfigMap> = Api::default_namespaced(client);
         let (store, writer) = reflector::store();
         let stream = reflector::reflector(writer, watcher(api, watcher::Config::default()));
-        let stream = stream.default_backoff();
+        let stream = stream.backoff(Soon);
         tokio::spawn(futures::StreamExt::for_each(stream, |_| async {}));
         store
     });
