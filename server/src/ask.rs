@@ -1,8 +1,13 @@
 //! Asking a running server: what the subcommands of `trueplane` do, with a kubeconfig.
 
-use crate::{error::StartError, limits::KUBECONFIG_BYTES, tls::certificates, yaml};
+use crate::{
+    error::StartError,
+    limits::{ANSWER_BYTES, KUBECONFIG_BYTES},
+    tls::certificates,
+    yaml,
+};
 use base64::{Engine, prelude::BASE64_STANDARD};
-use http_body_util::{BodyExt, Empty};
+use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, Uri, body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
@@ -47,7 +52,7 @@ pub async fn get(kubeconfig: &Path, path: &str) -> Result<String, StartError> {
         .map_err(|why| unreachable(why.to_string()))?;
     // It ends with the answer; what is wrong with it shows there.
     tokio::spawn(connection);
-    let mut request = Request::get(path).header("host", host);
+    let mut request = Request::get(path).header("host", format!("{host}:{port}"));
     if !known.token.is_empty() {
         request = request.header("authorization", format!("Bearer {}", known.token));
     }
@@ -59,8 +64,7 @@ pub async fn get(kubeconfig: &Path, path: &str) -> Result<String, StartError> {
         .await
         .map_err(|why| unreachable(why.to_string()))?;
     let status = answer.status();
-    let body = answer
-        .into_body()
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES)
         .collect()
         .await
         .map_err(|why| unreachable(why.to_string()))?;

@@ -406,6 +406,21 @@ mod tests {
     }
 
     #[test]
+    fn nodes_are_there_where_one_server_runs_controllers() {
+        let nodes = |arguments: &str| {
+            let options = flags(&format!("--in-memory {arguments}"))
+                .options()
+                .unwrap();
+            options.controllers.nodes
+        };
+        assert_eq!(nodes(""), 3);
+        assert_eq!(nodes("--controllers="), 0);
+        assert_eq!(nodes("--controllers= --nodes 2"), 2);
+        assert_eq!(nodes("--etcd-servers http://127.0.0.1:1"), 0);
+        assert_eq!(nodes("--etcd-servers http://127.0.0.1:1 --nodes 2"), 2);
+    }
+
+    #[test]
     fn what_is_not_supported_yet_is_refused_by_name() {
         for (arguments, why) in [
             (

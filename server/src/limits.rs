@@ -108,6 +108,8 @@ pub const YAML_ALLOWANCE: usize = 64 * 1024;
 pub const VERIFIED_TOKENS: usize = 4_096;
 /// Requests and other happenings that are remembered for `/debug/trace`; the oldest are forgotten.
 pub const TRACED: usize = 4_096;
+/// The largest answer that the subcommands of `trueplane` read, in bytes.
+pub const ANSWER_BYTES: usize = 64 * 1024 * 1024;
 /// The largest kubeconfig that is read, in bytes.
 pub const KUBECONFIG_BYTES: u64 = 1024 * 1024;
 /// How long a controller waits before it begins a watch again that was refused (client-go's

@@ -137,7 +137,7 @@ pub struct Running {
     pub kubeconfig: String,
     /// Where the kubeconfig was written, if it was.
     pub kubeconfig_path: Option<PathBuf>,
-    core: Arc<Core>,
+    pub(crate) core: Arc<Core>,
     listening: JoinHandle<()>,
     housekeeping: JoinHandle<()>,
     controllers: Option<Controllers>,

@@ -1,6 +1,6 @@
 //! Of several servers on one store, one runs the controllers: the one that is elected by a Lease.
 
-use super::{list::Boxed, member::Member};
+use super::{list::Make, member};
 use crate::{ambient::now, encode, loopback, server::Core};
 use model::{
     ambient::Time,
@@ -24,7 +24,7 @@ pub(super) struct Campaign {
     /// Who asks for the Lease.
     pub(super) user: User,
     /// Makes the controllers, which begin with nothing at each term.
-    pub(super) make: Box<dyn Fn() -> Vec<Boxed> + Send + Sync>,
+    pub(super) makes: Box<dyn Fn() -> Vec<Make> + Send + Sync>,
 }
 
 /// The wall clock of the start, moved on by a clock that never goes back.
@@ -52,27 +52,32 @@ impl Campaign {
         };
         let mut term = None;
         loop {
-            self.keep_to_term(&clock, &mut term);
+            self.keep_to_term(&clock, &mut term).await;
             let turn = self.turn(&clock, &mut term);
             tokio::select! {
                 () = turn => {}
                 _ = stopping.wait_for(|stopping| *stopping) => break,
             }
         }
-        drop(term);
+        if let Some(mut term) = term {
+            term.shutdown().await;
+        }
         if let Some(call) = self.elector.release(clock.now()) {
             self.send(&call).await;
         }
     }
 
     /// Runs the controllers exactly while the elector leads.
-    fn keep_to_term(&self, clock: &Clock, term: &mut Option<JoinSet<()>>) {
-        let leads = self.elector.leads(clock.now());
-        if leads && term.is_none() {
-            tracing::info!(lease = %self.elector.election().lease, "leads");
-            *term = Some(start(&self.core, (self.make)()));
-        } else if !leads && term.take().is_some() {
-            tracing::warn!(lease = %self.elector.election().lease, "leads no more");
+    async fn keep_to_term(&self, clock: &Clock, term: &mut Option<JoinSet<()>>) {
+        let lease = &self.elector.election().lease;
+        if !self.elector.leads(clock.now()) {
+            if let Some(mut term) = term.take() {
+                term.shutdown().await;
+                tracing::warn!(%lease, "leads no more");
+            }
+        } else if term.is_none() {
+            tracing::info!(%lease, "leads");
+            *term = Some(start(&self.core, (self.makes)()));
         }
     }
 
@@ -118,10 +123,10 @@ impl Campaign {
 }
 
 /// Starts controllers; they run as long as what is returned.
-pub(super) fn start(core: &Arc<Core>, controllers: Vec<Boxed>) -> JoinSet<()> {
+pub(super) fn start(core: &Arc<Core>, makes: Vec<Make>) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
-    for controller in controllers {
-        tasks.spawn(Member::new(Arc::clone(core), controller).run());
+    for make in makes {
+        tasks.spawn(member::run(Arc::clone(core), make));
     }
     tasks
 }

@@ -1,6 +1,6 @@
 //! Which controllers run: `--controllers`, as kube-controller-manager reads it, and `--nodes`.
 
-use super::list::{ALL, Boxed, Group, Listed, Parts, names, node};
+use super::list::{ALL, Group, Listed, Make, Parts, names, node};
 use crate::error::StartError;
 use std::collections::BTreeSet;
 
@@ -64,12 +64,16 @@ impl ControllerChoice {
     }
 
     /// The controllers of a group that are chosen.
-    pub(super) fn make(&self, group: Group, parts: &Parts) -> Vec<Boxed> {
-        self.of(group).map(|listed| (listed.make)(parts)).collect()
+    pub(super) fn makes(&self, group: Group, parts: &Parts) -> Vec<Make> {
+        let make = |listed: &'static Listed| -> Make {
+            let parts = parts.clone();
+            Box::new(move || (listed.make)(&parts))
+        };
+        self.of(group).map(make).collect()
     }
 
     /// The kubelets and proxies of the nodes.
-    pub(super) fn nodes(&self, parts: &Parts) -> Vec<Boxed> {
+    pub(super) fn nodes(&self, parts: &Parts) -> Vec<Make> {
         let numbers = self.first_node..self.first_node.saturating_add(self.nodes);
         numbers.flat_map(|index| node(index, parts)).collect()
     }

@@ -35,6 +35,9 @@ use std::sync::Arc;
 /// A controller that a task can run.
 pub(super) type Boxed = Box<dyn Controller + Send + Sync>;
 
+/// Makes a controller that has seen nothing: at first, and again after it has panicked.
+pub(super) type Make = Box<dyn Fn() -> Boxed + Send + Sync>;
+
 /// What a controller is made with.
 #[derive(Clone)]
 pub(crate) struct Parts {
@@ -149,18 +152,23 @@ pub fn names() -> Vec<&'static str> {
 }
 
 /// The kubelet and the proxy of a simulated node.
-pub(super) fn node(index: u32, parts: &Parts) -> [Boxed; 2] {
-    let name = format!("node-{index}");
-    let runtime = TracedRuntime {
-        runtime: SimulatedRuntime::new(),
-        node: name.clone(),
-        trace: Arc::clone(&parts.trace),
+pub(super) fn node(index: u32, parts: &Parts) -> [Make; 2] {
+    let (name, trace) = (format!("node-{index}"), Arc::clone(&parts.trace));
+    let kubelet = move || -> Boxed {
+        let runtime = TracedRuntime {
+            runtime: SimulatedRuntime::new(),
+            node: name.clone(),
+            trace: Arc::clone(&trace),
+        };
+        Box::new(Kubelet::new(&name, index, Capacity::default(), runtime))
     };
-    let proxy = TracedProxy {
-        proxy: Proxy::new(&name),
-        trace: Arc::clone(&parts.trace),
+    let (name, trace) = (format!("node-{index}"), Arc::clone(&parts.trace));
+    let proxy = move || -> Boxed {
+        Box::new(TracedProxy {
+            proxy: Proxy::new(&name),
+            trace: Arc::clone(&trace),
+        })
     };
-    let kubelet = Kubelet::new(&name, index, Capacity::default(), runtime);
     [Box::new(kubelet), Box::new(proxy)]
 }
 

@@ -1,5 +1,6 @@
 //! One controller at work: its watches and calls, through the lifecycle like anybody's.
 
+use super::list::{Boxed, Make};
 use crate::{
     ambient::{ambient, now},
     encode,
@@ -7,23 +8,43 @@ use crate::{
     loopback,
     server::Core,
 };
-use futures_util::future::select_all;
+use futures_util::{
+    FutureExt,
+    future::{pending, select_all},
+};
 use model::{
     ambient::Time,
     cache::WatchEvent,
     controllers::{Answer, Call, Controller, Todo, Watch, Worker},
     wire,
 };
-use std::{sync::Arc, time::Duration};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use tokio::{
     sync::watch::Receiver,
-    time::{Instant, sleep_until},
+    time::{Instant, sleep, sleep_until},
 };
 
-/// A controller that runs for as long as this is polled.
-pub(super) struct Member {
+/// Runs a controller for as long as this is polled. One that panics ends alone: it begins anew, with
+/// nothing seen, as a process would that is started again.
+pub(super) async fn run(core: Arc<Core>, make: Make) {
+    let mut patience = RELIST_FIRST;
+    loop {
+        let controller = make();
+        let name = controller.name();
+        let member = Member::new(Arc::clone(&core), controller);
+        if AssertUnwindSafe(member.run()).catch_unwind().await.is_ok() {
+            return;
+        }
+        tracing::error!(controller = name, "a controller panicked and begins anew");
+        sleep(patience).await;
+        patience = (patience * 2).min(RELIST_LONGEST);
+    }
+}
+
+/// A controller at work.
+struct Member {
     core: Arc<Core>,
-    worker: Worker<Box<dyn Controller + Send + Sync>>,
+    worker: Worker<Boxed>,
     streams: Vec<Stream>,
 }
 
@@ -39,7 +60,7 @@ struct Stream {
 }
 
 impl Member {
-    pub(super) fn new(core: Arc<Core>, controller: Box<dyn Controller + Send + Sync>) -> Member {
+    fn new(core: Arc<Core>, controller: Boxed) -> Member {
         let stream = |watch: Watch| Stream {
             changes: core.store.changes(&prefix(&core, &watch)),
             watch,
@@ -55,7 +76,7 @@ impl Member {
     }
 
     /// Runs until it is dropped.
-    pub(super) async fn run(mut self) {
+    async fn run(mut self) {
         loop {
             self.see().await;
             match self.worker.next(&ambient(false, false)) {
@@ -104,7 +125,14 @@ impl Member {
             // The store's signals live as long as the server.
             Box::pin(async { drop(stream.changes.changed().await) })
         });
-        let changed = select_all(changes);
+        let changed = async {
+            // A controller that watches nothing is only woken by the clock.
+            if changes.len() == 0 {
+                pending().await
+            } else {
+                select_all(changes).await
+            }
+        };
         match next {
             Some(moment) => tokio::select! {
                 _ = changed => {}
@@ -170,4 +198,75 @@ fn prefix(core: &Core, watch: &Watch) -> String {
         .resources
         .find(&api.group, &api.version, &api.resource);
     resource.map_or_else(String::new, |resource| resource.prefix.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Boxed, run};
+    use crate::{Options, Server};
+    use model::{
+        ambient::Ambient,
+        config::User,
+        controllers::{Call, Change, Controller, Item, Name, Outcome, View, Watch, apis},
+        etcd::Key,
+    };
+    use serde_json::json;
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU32, Ordering},
+    };
+
+    /// Makes one ConfigMap, but its first instance panics instead.
+    struct Clumsy(u32);
+
+    impl Controller for Clumsy {
+        fn name(&self) -> &'static str {
+            "clumsy"
+        }
+
+        fn user(&self) -> User {
+            User {
+                name: "clumsy".into(),
+                groups: vec!["system:masters".into()],
+                ..User::default()
+            }
+        }
+
+        fn watches(&self) -> Vec<Watch> {
+            vec![Watch::all(apis::NAMESPACES)]
+        }
+
+        fn observe(&mut self, _view: &View, change: &Change, items: &mut Vec<Item>) {
+            if change.name == Name::new("", "default") {
+                items.push(change.name.clone());
+            }
+        }
+
+        fn reconcile(&mut self, _view: &View, _item: &Item, _ambient: &Ambient) -> Outcome {
+            assert!(self.0 > 0, "the first instance panics");
+            let made = json!({"metadata": {"name": "made"}});
+            Outcome::calls(vec![Call::create(&apis::CONFIG_MAPS, "default", &made)])
+        }
+    }
+
+    #[tokio::test]
+    async fn a_controller_that_panics_begins_anew() {
+        let server = Server::start(Options::default()).await.unwrap();
+        let made = Arc::new(AtomicU32::new(0));
+        let instances = Arc::clone(&made);
+        let make = move || -> Boxed { Box::new(Clumsy(instances.fetch_add(1, Ordering::SeqCst))) };
+        let key = Key::from("/registry/configmaps/default/made");
+        let mut changes = server.core.store.changes("/registry/configmaps/");
+        let seen = async {
+            while server.core.store.cache().get(&key).is_none() {
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::select! {
+            () = run(Arc::clone(&server.core), Box::new(make)) => panic!("it has ended"),
+            () = seen => {}
+        }
+        assert_eq!(made.load(Ordering::SeqCst), 2);
+        server.stop().await;
+    }
 }

@@ -45,7 +45,7 @@ impl Controllers {
         let mut campaigns = JoinSet::new();
         for group in [Group::ControllerManager, Group::Scheduler] {
             if !elected {
-                chosen.extend(choice.make(group, parts));
+                chosen.extend(choice.makes(group, parts));
             } else if !choice.is_empty(group) {
                 let campaign = campaign(core, choice.clone(), parts.clone(), group);
                 campaigns.spawn(campaign.run(stopping.subscribe()));
@@ -81,6 +81,6 @@ fn campaign(core: &Arc<Core>, choice: ControllerChoice, parts: Parts, group: Gro
             name: format!("system:{}", group.lease()),
             ..User::default()
         },
-        make: Box::new(move || choice.make(group, &parts)),
+        makes: Box::new(move || choice.makes(group, &parts)),
     }
 }
