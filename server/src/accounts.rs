@@ -2,7 +2,7 @@
 
 use crate::{
     error::StartError,
-    files::{make_directory, write_private},
+    files::{turn, write_private},
     limits::VERIFIED_TOKENS,
     options::Options,
 };
@@ -60,24 +60,41 @@ fn parse<T>(
 }
 
 fn own(directory: Option<&Path>) -> Result<SigningKey, StartError> {
-    let path = directory.map(|directory| directory.join("sa.key"));
-    if let Some(path) = &path {
-        match fs::read_to_string(path) {
-            Ok(text) => {
-                return SigningKey::from_pem(&text).map_err(|why| StartError::at(path, why.0));
-            }
-            Err(why) if why.kind() == io::ErrorKind::NotFound => {}
-            Err(why) => return Err(StartError::at(path, why)),
-        }
+    let Some(directory) = directory else {
+        return Ok(make()?.0);
+    };
+    let path = directory.join("sa.key");
+    if let Some(found) = find(&path)? {
+        return Ok(found);
     }
+    let _turn = turn(directory)?;
+    // Another server may have had the turn: its key is everybody's.
+    if let Some(found) = find(&path)? {
+        return Ok(found);
+    }
+    let (made, text) = make()?;
+    write_private(&path, text.as_bytes())?;
+    Ok(made)
+}
+
+fn find(path: &Path) -> Result<Option<SigningKey>, StartError> {
+    match fs::read_to_string(path) {
+        Ok(text) => SigningKey::from_pem(&text)
+            .map(Some)
+            .map_err(|why| StartError::at(path, why.0)),
+        Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(why) => Err(StartError::at(path, why)),
+    }
+}
+
+/// A new key, and its PEM.
+fn make() -> Result<(SigningKey, String), StartError> {
     let wrong = |why: String| StartError(format!("cannot make a key for tokens: {why}"));
-    let made = rcgen::KeyPair::generate().map_err(|why| wrong(why.to_string()))?;
-    let text = made.serialize_pem();
-    if let (Some(directory), Some(path)) = (directory, &path) {
-        make_directory(directory)?;
-        write_private(path, text.as_bytes())?;
-    }
-    SigningKey::from_pem(&text).map_err(|why| wrong(why.0))
+    let text = rcgen::KeyPair::generate()
+        .map_err(|why| wrong(why.to_string()))?
+        .serialize_pem();
+    let key = SigningKey::from_pem(&text).map_err(|why| wrong(why.0))?;
+    Ok((key, text))
 }
 
 /// Tokens whose signatures have been verified: a client shows the same one at each request. What
@@ -126,7 +143,30 @@ impl VerifiedTokens {
 mod tests {
     use super::load;
     use crate::{Options, temporary_directory::TemporaryDirectory};
-    use std::fs;
+    use std::{fs, sync::Barrier, thread};
+
+    #[test]
+    fn servers_that_start_together_have_the_same_key() {
+        for _ in 0..8 {
+            let directory = TemporaryDirectory::new();
+            let options = Options {
+                certificate_directory: Some(directory.path().join("pki")),
+                ..Options::default()
+            };
+            let together = Barrier::new(8);
+            let start = || {
+                together.wait();
+                load(&options).unwrap().signing.id().to_owned()
+            };
+            let ids: Vec<String> = thread::scope(|scope| {
+                let starting: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+                let ends = starting.into_iter().map(|it| it.join().unwrap());
+                ends.collect()
+            });
+            let kept = load(&options).unwrap();
+            assert!(ids.iter().all(|id| id == kept.signing.id()), "{ids:?}");
+        }
+    }
 
     #[test]
     fn a_restart_keeps_its_key_and_a_damaged_one_is_said() {

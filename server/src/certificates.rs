@@ -4,13 +4,17 @@
 
 use crate::{
     error::StartError,
-    files::{make_directory, write_private},
+    files::{turn, write_private},
 };
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
     Issuer, KeyPair, KeyUsagePurpose, PublicKeyData, SanType,
 };
-use std::{collections::BTreeSet, fs, io, path::Path};
+use std::{
+    collections::BTreeSet,
+    fs, io,
+    path::{Path, PathBuf},
+};
 use time::{Duration, OffsetDateTime};
 use x509_parser::{extensions::GeneralName, pem::parse_x509_pem, prelude::X509Certificate};
 
@@ -50,10 +54,23 @@ enum Purpose<'a> {
     Admin,
 }
 
+/// Why a certificate that should be in a directory cannot be had from there.
+enum Lack {
+    /// There is none.
+    Absent,
+    /// It cannot be used.
+    Unusable(&'static str),
+    /// A file cannot be read.
+    Unreadable(StartError),
+}
+
 impl Certificates {
     /// Loads the three from `directory`, and makes those that are missing, damaged, about to end,
     /// or do not fit: `names` are the DNS names and addresses that clients may call the server by.
     /// Without a directory they are made and kept in memory.
+    ///
+    /// Several servers may share a directory and start together: one makes what is missing, while
+    /// the others wait, and then load that.
     ///
     /// # Errors
     /// When the directory cannot be read or written.
@@ -61,13 +78,31 @@ impl Certificates {
         directory: Option<&Path>,
         names: &BTreeSet<String>,
     ) -> Result<Certificates, StartError> {
-        if let Some(directory) = directory {
-            make_directory(directory)?;
+        let Some(directory) = directory else {
+            return Certificates::each(names, |_, purpose, authority| make(purpose, authority));
+        };
+        // Files that are all there need no turn: the directory may be one that is only read.
+        match Certificates::each(names, |name, purpose, authority| {
+            find(directory, name, purpose, authority)
+        }) {
+            Ok(found) => return Ok(found),
+            Err(Lack::Unreadable(why)) => return Err(why),
+            Err(Lack::Absent | Lack::Unusable(_)) => {}
         }
-        let authority = obtain(directory, "ca", Purpose::Authority, None)?;
-        let under = Some(&authority);
-        let serving = obtain(directory, "apiserver", Purpose::Serving(names), under)?;
-        let admin = obtain(directory, "admin", Purpose::Admin, under)?;
+        let _turn = turn(directory)?;
+        Certificates::each(names, |name, purpose, authority| {
+            obtain(directory, name, purpose, authority)
+        })
+    }
+
+    /// The authority first: it signs the others.
+    fn each<E>(
+        names: &BTreeSet<String>,
+        get: impl Fn(&str, Purpose<'_>, Option<&Identity>) -> Result<Identity, E>,
+    ) -> Result<Certificates, E> {
+        let authority = get("ca", Purpose::Authority, None)?;
+        let serving = get("apiserver", Purpose::Serving(names), Some(&authority))?;
+        let admin = get("admin", Purpose::Admin, Some(&authority))?;
         Ok(Certificates {
             authority,
             serving,
@@ -94,37 +129,21 @@ pub(crate) fn kubeconfig(server: &str, authority: &str, admin: &Identity) -> Str
     )
 }
 
+/// What is found, or what is made in its place.
 fn obtain(
-    directory: Option<&Path>,
+    directory: &Path,
     name: &str,
     purpose: Purpose<'_>,
     authority: Option<&Identity>,
 ) -> Result<Identity, StartError> {
-    let Some(directory) = directory else {
-        return make(purpose, authority);
-    };
-    let (certificate, key) = (
-        directory.join(format!("{name}.crt")),
-        directory.join(format!("{name}.key")),
-    );
-    match (read(&certificate)?, read(&key)?) {
-        (None, None) => {}
-        (Some(certificate_pem), Some(key_pem)) => {
-            let found = Identity {
-                certificate: certificate_pem,
-                key: key_pem,
-            };
-            match usable(&found, purpose, authority) {
-                Ok(()) => return Ok(found),
-                Err(why) => {
-                    tracing::warn!(file = %certificate.display(), why, "certificate is made anew")
-                }
-            }
+    let (certificate, key) = paths(directory, name);
+    match find(directory, name, purpose, authority) {
+        Ok(found) => return Ok(found),
+        Err(Lack::Absent) => {}
+        Err(Lack::Unusable(why)) => {
+            tracing::warn!(file = %certificate.display(), why, "certificate is made anew")
         }
-        _ => tracing::warn!(
-            file = %certificate.display(),
-            "certificate is made anew: it or its key is missing"
-        ),
+        Err(Lack::Unreadable(why)) => return Err(why),
     }
     let made = make(purpose, authority)?;
     write_private(&key, made.key.as_bytes())?;
@@ -132,12 +151,36 @@ fn obtain(
     Ok(made)
 }
 
+fn find(
+    directory: &Path,
+    name: &str,
+    purpose: Purpose<'_>,
+    authority: Option<&Identity>,
+) -> Result<Identity, Lack> {
+    let (certificate, key) = paths(directory, name);
+    match (read(&certificate)?, read(&key)?) {
+        (None, None) => Err(Lack::Absent),
+        (Some(certificate), Some(key)) => {
+            let found = Identity { certificate, key };
+            let usable = usable(&found, purpose, authority);
+            usable.map(|()| found).map_err(Lack::Unusable)
+        }
+        _ => Err(Lack::Unusable("it or its key is missing")),
+    }
+}
+
+/// Where a certificate is, and its key.
+fn paths(directory: &Path, name: &str) -> (PathBuf, PathBuf) {
+    let at = |extension| directory.join(format!("{name}.{extension}"));
+    (at("crt"), at("key"))
+}
+
 /// `None` when there is no such file; text that is not UTF-8 is damage like any other.
-fn read(path: &Path) -> Result<Option<String>, StartError> {
+fn read(path: &Path) -> Result<Option<String>, Lack> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
         Err(why) if why.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(why) => Err(StartError::at(path, why)),
+        Err(why) => Err(Lack::Unreadable(StartError::at(path, why))),
     }
 }
 
@@ -264,7 +307,7 @@ fn names_of(certificate: &X509Certificate<'_>) -> BTreeSet<String> {
 mod tests {
     use super::{Certificates, kubeconfig};
     use crate::temporary_directory::TemporaryDirectory;
-    use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt};
+    use std::{collections::BTreeSet, fs, os::unix::fs::PermissionsExt, sync::Barrier, thread};
 
     fn names(names: &[&str]) -> BTreeSet<String> {
         names.iter().map(|name| (*name).to_owned()).collect()
@@ -285,6 +328,27 @@ mod tests {
                 .permissions()
                 .mode();
             assert_eq!(mode & 0o777, 0o600, "{key}");
+        }
+    }
+
+    #[test]
+    fn servers_that_start_together_have_the_same_certificates() {
+        let names = names(&["localhost"]);
+        for _ in 0..8 {
+            let directory = TemporaryDirectory::new();
+            let pki = directory.path().join("pki");
+            let together = Barrier::new(8);
+            let start = || {
+                together.wait();
+                Certificates::load(Some(&pki), &names)
+            };
+            let loaded: Vec<Certificates> = thread::scope(|scope| {
+                let starting: Vec<_> = (0..8).map(|_| scope.spawn(start)).collect();
+                let ends = starting.into_iter().map(|it| it.join().unwrap().unwrap());
+                ends.collect()
+            });
+            let kept = Certificates::load(Some(&pki), &names).unwrap();
+            assert!(loaded.iter().all(|it| *it == kept));
         }
     }
 

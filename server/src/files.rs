@@ -1,6 +1,6 @@
 //! Files that are there whole or not at all.
 
-use crate::error::StartError;
+use crate::{ambient, error::StartError};
 use std::{
     fs::{self, DirBuilder, File, OpenOptions},
     io::{self, Write},
@@ -20,6 +20,21 @@ pub(crate) fn make_directory(path: &Path) -> Result<(), StartError> {
         .map_err(|why| StartError::at(path, format!("cannot make the directory: {why}")))
 }
 
+/// Waits until no other server makes files in this directory (and makes the directory, if need be):
+/// what it has made is there then. The turn is over when the file is closed, also by a crash.
+pub(crate) fn turn(directory: &Path) -> Result<File, StartError> {
+    make_directory(directory)?;
+    let path = directory.join("lock");
+    let file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(&path);
+    let locked = file.and_then(|file| file.lock().map(|()| file));
+    locked.map_err(|why| StartError::at(&path, format!("cannot lock: {why}")))
+}
+
 /// Writes a file with mode 0600 so that a crash leaves the former one or the new one, whole.
 pub(crate) fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StartError> {
     replace(path, |file| file.write_all(bytes))
@@ -33,10 +48,6 @@ pub(crate) fn replace(
 ) -> io::Result<()> {
     let temporary = temporary(path);
     let attempt = || {
-        match fs::remove_file(&temporary) {
-            Err(why) if why.kind() != io::ErrorKind::NotFound => return Err(why),
-            _ => {}
-        }
         let mut file = OpenOptions::new()
             .write(true)
             .create_new(true)
@@ -75,10 +86,9 @@ pub(crate) fn remove_unfinished(directory: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// The name under which [`replace`] writes.
+/// The name under which [`replace`] writes: nobody else's, because others may write the same file.
 fn temporary(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(UNFINISHED);
+    name.push(format!(".{:032x}.{UNFINISHED}", ambient::seed()));
     PathBuf::from(name)
 }

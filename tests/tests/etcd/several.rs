@@ -27,7 +27,7 @@ use tests::{
     balancer::Balancer,
     client::Client,
     etcd::Etcd,
-    live::{Live, PATIENCE, eventually},
+    live::{PATIENCE, eventually},
     process::{ServerProcess, free_ports},
     reflector::{Reflector, Way},
 };
@@ -45,13 +45,12 @@ struct Cluster {
 }
 
 impl Cluster {
-    /// All at once on an empty etcd: each makes what a cluster has from its first moment.
+    /// All at once on an empty etcd and with an empty directory of certificates: each makes what a
+    /// cluster has from its first moment, and one makes the authority of all.
     fn start() -> Cluster {
         let etcd = Etcd::start();
         let directory = TempDir::new().unwrap();
-        // They share one authority, which a server that is gone again has made.
         let certificates = directory.path().join("pki");
-        copy_files(Live::start().certificates(), &certificates);
         let (path, url) = (directory.path(), etcd.url());
         let flags = ["--etcd-servers", &url, "--cert-dir"];
         let servers = thread::scope(|scope| {
@@ -116,14 +115,6 @@ impl Cluster {
             let why = String::from_utf8_lossy(&output.stderr);
             assert!(Instant::now() < end, "kubectl {arguments:?}: {why}");
         }
-    }
-}
-
-fn copy_files(from: &Path, to: &Path) {
-    fs::create_dir(to).unwrap();
-    for entry in fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
     }
 }
 
