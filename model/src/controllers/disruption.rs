@@ -228,7 +228,7 @@ impl Figures {
     fn status(&self, budget: &Value, disrupted: &Disrupted, ambient: &Ambient) -> Value {
         let allowed = match self.expected {
             ..=0 => 0,
-            _ => (self.current - self.desired).max(0),
+            _ => self.current.saturating_sub(self.desired).max(0),
         };
         let mut status = json!({
             "currentHealthy": self.current, "desiredHealthy": self.desired,
@@ -299,7 +299,7 @@ fn expected(view: &View, budget: &Value, pods: &[(&Name, &Object)]) -> Result<Fi
     let (expected, desired) = if !most_unavailable.is_null() {
         let expected = scale(view, pods)?;
         let unavailable = scaled(most_unavailable, expected, Rounding::Up);
-        (expected, (expected - unavailable).max(0))
+        (expected, expected.saturating_sub(unavailable).max(0))
     } else if let Some(least) = least_available.as_i64() {
         (i64::try_from(pods.len()).unwrap_or(i64::MAX), least)
     } else if least_available.is_null() {
@@ -332,7 +332,7 @@ fn scale(view: &View, pods: &[(&Name, &Object)]) -> Result<i64, String> {
             .ok_or_else(|| format!("found no controllers for pod {:?}", name.name.to_string()))?;
         scales.insert(uid, scale);
     }
-    Ok(scales.values().sum())
+    Ok(scales.into_values().fold(0, i64::saturating_add))
 }
 
 /// Owners of owners are followed this far: they may be written so that they form a circle.

@@ -76,10 +76,10 @@ fn fits(ask: &Ask, node: &NodeInfo) -> Result<(), Verdict> {
         hopeless |= all < 1;
     }
     for (resource, amount) in &ask.claim.requests {
-        let (free, all) = node.room(resource);
-        if *amount > 0 && *amount > free {
+        let ((free, all), amount) = (node.room(resource), i128::from(*amount));
+        if amount > 0 && amount > free {
             reasons.push(format!("Insufficient {resource}"));
-            hopeless |= *amount > all;
+            hopeless |= amount > all;
         }
     }
     match reasons.is_empty() {

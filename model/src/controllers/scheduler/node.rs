@@ -13,8 +13,9 @@ use serde_json::Value;
 pub(super) struct NodeInfo {
     /// Nothing when there is no such node (any more), and pods claim to be on it.
     offer: Option<Offer>,
-    used: Amounts,
-    usual: (i64, i64),
+    /// Wider than one amount: sums must not overflow, since what is released is subtracted again.
+    used: BTreeMap<String, i128>,
+    usual: (i128, i128),
     pods: i64,
     ports: Vec<Port>,
     /// How many pods there are of an owner.
@@ -92,11 +93,12 @@ impl NodeInfo {
 
     fn account(&mut self, claim: &Claim, sign: i64) {
         self.pods += sign;
-        self.usual.0 += sign * claim.usual.0;
-        self.usual.1 += sign * claim.usual.1;
+        let signed = |amount: i64| i128::from(sign) * i128::from(amount);
+        self.usual.0 += signed(claim.usual.0);
+        self.usual.1 += signed(claim.usual.1);
         for (name, amount) in &claim.requests {
             let used = self.used.entry(name.clone()).or_default();
-            *used += sign * amount;
+            *used += signed(*amount);
             if *used == 0 {
                 self.used.remove(name);
             }
@@ -104,19 +106,19 @@ impl NodeInfo {
     }
 
     /// What is left of a resource, and what there is in all.
-    pub(super) fn room(&self, resource: &str) -> (i64, i64) {
+    pub(super) fn room(&self, resource: &str) -> (i128, i128) {
         let allocatable = self.offer.as_ref().map(|offer| &offer.allocatable);
         let all = allocatable.and_then(|it| it.get(resource)).copied();
-        let all = all.unwrap_or_default();
+        let all = i128::from(all.unwrap_or_default());
         let used = match resource {
-            "pods" => self.pods,
+            "pods" => self.pods.into(),
             resource => self.used.get(resource).copied().unwrap_or_default(),
         };
-        (all.saturating_sub(used), all)
+        (all - used, all)
     }
 
     /// Processor and memory in use, with something for containers that ask for nothing.
-    pub(super) fn usual(&self) -> (i64, i64) {
+    pub(super) fn usual(&self) -> (i128, i128) {
         self.usual
     }
 

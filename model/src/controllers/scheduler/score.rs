@@ -63,16 +63,19 @@ impl Raw {
             .filter(|(_, terms)| offer.is_some_and(|offer| terms.match_node(name, &offer.labels)));
         let owner = ask.claim.owner.as_ref();
         let (cpu, memory) = node.usual();
-        let left = |resource: &str, used: i64| match node.room(resource).1 {
-            all if all > used => (all - used) * MOST / all,
-            _ => 0,
+        let left = |resource: &str, used: i128, more: i64| {
+            let (all, used) = (node.room(resource).1, used + i128::from(more));
+            let free = match all > used {
+                true => (all - used) * i128::from(MOST) / all,
+                false => 0,
+            };
+            i64::try_from(free).unwrap_or(MOST)
         };
         Raw {
             taints: i64::try_from(unwanted.count()).unwrap_or(i64::MAX),
             owned: owner.map_or(0, |owner| node.of_owner(owner).into()),
             liked: liked.map(|(weight, _)| weight).sum(),
-            free: (left("cpu", cpu + ask.claim.usual.0)
-                + left("memory", memory + ask.claim.usual.1))
+            free: (left("cpu", cpu, ask.claim.usual.0) + left("memory", memory, ask.claim.usual.1))
                 / 2,
         }
     }
