@@ -70,6 +70,7 @@ impl PodGarbageCollector {
                 pods.remove(&change.name);
                 if pods.is_empty() {
                     self.pods.remove(node);
+                    self.missing.remove(&item);
                 }
             }
         }
@@ -111,6 +112,8 @@ impl PodGarbageCollector {
             let asked = Call::get(&apis::NODES, item);
             return Outcome::calls(vec![asked]).again_at(ambient.now);
         }
+        // The next look asks again: a node that comes back may be seen later than its pods.
+        missing.confirmed = false;
         let pods = pods.iter().filter_map(|name| view.get(&apis::PODS, name));
         Outcome::calls(pods.flat_map(|pod| orphan(pod, ambient)).collect())
     }

@@ -18,6 +18,7 @@ use crate::{
     config::User,
     etcd::Revision,
     kinds::document::{list, text},
+    object::Object,
 };
 use alloc::{
     collections::{BTreeMap, BTreeSet},
@@ -138,7 +139,8 @@ impl NodeLifecycle {
                 }
             }
         }
-        if change.new.is_none() {
+        let uid = |object: &Option<Object>| object.as_ref().map(|it| it.meta().uid.clone());
+        if change.old.is_some() && uid(&change.old) != uid(&change.new) {
             self.unready.remove(&change.name);
             self.since.remove(&change.name);
         }
