@@ -4,7 +4,7 @@
 
 use super::{Change, Item, Name, View, apis};
 use crate::{
-    kinds::document::{at, flag, list, number, strings, text, texts},
+    kinds::document::{at, flag, is_set, list, number, strings, text, texts},
     map::Map,
     object::Object,
 };
@@ -171,7 +171,7 @@ impl Service {
     /// is a name for something outside.
     pub(super) fn read(object: &Object) -> Option<Service> {
         let service = object.json();
-        if at(&service, &["spec", "selector"]).is_null()
+        if !is_set(at(&service, &["spec", "selector"]))
             || text(&service, &["spec", "type"]) == "ExternalName"
         {
             return None;

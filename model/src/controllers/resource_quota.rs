@@ -1,6 +1,6 @@
 //! The quota controller: `status.used` of ResourceQuotas is what the namespace really uses.
 //!
-//! Admission counts up as things are created; this counts anew, and so finds what was deleted.
+//! It only counts: no admission plugin refuses what is too much.
 //!
 //! Origin: `pkg/controller/resourcequota/resource_quota_controller.go`, `pkg/quota/v1/evaluator/core`.
 
