@@ -1,6 +1,6 @@
 //! A node's kubelet: its registration, its heartbeats, its pods.
 
-use crate::nodes::{SECOND, condition, create, pod, reasons, with_nodes};
+use crate::nodes::{SECOND, condition, create, kubelet, pod, reasons, with_nodes};
 use model::{
     ambient::Time,
     controllers::{
@@ -401,6 +401,33 @@ fn a_kubelet_that_is_started_anew_finds_its_containers_running() {
     );
     cluster.run_until(100 * SECOND, |_| false);
     assert_eq!(cluster.get(&kept)["status"], before["status"]);
+}
+
+#[test]
+fn a_node_that_has_lost_its_containers_starts_them_anew_but_not_what_was_over() {
+    let mut cluster = with_nodes(1);
+    let moved = create(&mut cluster, &steered("c", &json!({}), &json!({})));
+    cluster.settle();
+    create(&mut cluster, &steered("b", &json!({}), &json!({})));
+    let over = json!({"restartPolicy": "Never"});
+    let over = steered("a", &json!({"exit-code": "3"}), &over);
+    let over = create(&mut cluster, &over);
+    cluster.settle();
+    let before = (cluster.get(&over), cluster.get(&moved));
+    assert_eq!(before.0["status"]["phase"], "Failed");
+    cluster.stop("system:node:node-0");
+    cluster.add(kubelet(0));
+    cluster.settle();
+    assert_eq!(cluster.get(&over)["status"], before.0["status"]);
+    let after = cluster.get(&moved);
+    let address = &after["status"]["podIP"];
+    assert_ne!(*address, before.1["status"]["podIP"]);
+    assert_eq!(after["status"]["podIPs"], json!([{"ip": address}]));
+    for path in [over, moved] {
+        cluster.send("DELETE", &path, &Value::Null);
+        cluster.run_until(60 * SECOND, |_| false);
+        assert_eq!(cluster.get(&path), Value::Null);
+    }
 }
 
 /// A runtime that outlives its kubelet.

@@ -25,6 +25,9 @@ pub(super) fn wanted<R: Runtime>(
     host_address: &str,
 ) -> Option<Value> {
     let told = at(look.document, &["status"]);
+    if look.sandbox().is_none() && ended(told) {
+        return None;
+    }
     let sandbox = look.sandbox().unwrap_or(SandboxStatus {
         address: String::new(),
         containers: alloc::collections::BTreeMap::new(),
@@ -65,11 +68,27 @@ pub(super) fn wanted<R: Runtime>(
         let different = |(field, value): &(String, Value)| !alike(at(told, &[field]), value);
         patch.extend(fields.into_iter().filter(different));
     }
+    // Of addresses a patch would keep the old ones beside the new.
+    for field in ["hostIPs", "podIPs"] {
+        if let Some(Value::Array(addresses)) = patch.get_mut(field) {
+            addresses.push(json!({"$patch": "replace"}));
+        }
+    }
     let conditions = conditions(look, &states, over);
     if !conditions.is_empty() {
         patch.insert("conditions".into(), conditions.into());
     }
     (!patch.is_empty()).then_some(Value::Object(patch))
+}
+
+/// All containers are told to have ended, in a pod that has come to its end: a runtime that knows
+/// nothing of them any more has nothing to add.
+fn ended(told: &Value) -> bool {
+    let statuses = ["containerStatuses", "initContainerStatuses"].iter();
+    let mut statuses = statuses.flat_map(|field| list(told, &[field])).peekable();
+    matches!(text(told, &["phase"]), "Failed" | "Succeeded")
+        && statuses.peek().is_some()
+        && statuses.all(|it| !at(it, &["state", "terminated"]).is_null())
 }
 
 /// A container's state.
