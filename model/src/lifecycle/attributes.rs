@@ -2,7 +2,7 @@
 //! resource (`k8s.io/apiserver/pkg/endpoints/request/requestinfo.go`).
 
 use super::query::Query;
-use crate::wire::Head;
+use crate::{selector::FieldSelector, wire::Head};
 use alloc::{
     string::{String, ToString},
     vec::Vec,
@@ -119,12 +119,11 @@ impl Attributes {
     }
 }
 
-/// The name that a field selector asks for, when it asks for exactly one.
+/// The name that a field selector asks for, when it asks for exactly one: read as the list itself
+/// reads it, since this is what is authorized.
 fn exact_name(selector: &str) -> Option<String> {
-    let term = selector
-        .split(',')
-        .find_map(|term| term.strip_prefix("metadata.name="))?;
-    let name = term.strip_prefix('=').unwrap_or(term);
+    let selector = FieldSelector::parse(selector).ok()?;
+    let name = selector.exact("metadata.name")?;
     (!name.is_empty()).then(|| name.to_string())
 }
 
@@ -168,6 +167,13 @@ mod tests {
             "/api/v1/pods",
             "fieldSelector=metadata.name%3Da",
             "list /v1  pods a ",
+        );
+        // One term, with a comma in its value.
+        check(
+            "GET",
+            "/api/v1/pods",
+            "fieldSelector=metadata.name!%3Db%5C,metadata.name%5C%3Da",
+            "list /v1  pods  ",
         );
         check(
             "GET",

@@ -7,8 +7,9 @@
 use super::Decision;
 use crate::{
     cache::Cache, config::User, etcd::Key, lifecycle::attributes::Attributes, object::Object,
+    selector::FieldSelector,
 };
-use alloc::{borrow::ToOwned, format, string::String, string::ToString, vec::Vec};
+use alloc::{borrow::ToOwned, format, string::String, vec::Vec};
 use relations::{References, references};
 
 mod relations;
@@ -220,12 +221,8 @@ impl Asked<'_> {
 
     /// The field selector limits the request to this node.
     fn selects(&self, field: &str) -> bool {
-        let terms = self.about.field_selector.split(',');
-        let value = |term: &str| -> Option<String> {
-            let value = term.strip_prefix(field)?.strip_prefix('=')?;
-            Some(value.strip_prefix('=').unwrap_or(value).to_string())
-        };
-        terms.filter_map(value).any(|value| value == self.node)
+        let selector = FieldSelector::parse(&self.about.field_selector);
+        selector.is_ok_and(|it| it.exact(field) == Some(self.node))
     }
 
     /// A pod of the node needs the object.
@@ -372,8 +369,41 @@ const RULES: [Permission; 8] = [
 
 #[cfg(test)]
 mod tests {
-    use super::RULES;
+    use super::{GROUP, RULES, authorize};
+    use crate::{
+        cache::Cache, config::User, etcd::Revision, lifecycle::attributes::Attributes,
+    };
     use serde_json::json;
+
+    #[test]
+    fn a_node_lists_its_own_pods_alone() {
+        let user = User {
+            name: "system:node:n".into(),
+            groups: [GROUP.into()].into(),
+            ..User::default()
+        };
+        let cache = Cache::restore(1, Revision(1), []);
+        for (selector, expected) in [
+            ("spec.nodeName=n", true),
+            ("status.phase=Running,spec.nodeName==n", true),
+            ("", false),
+            ("spec.nodeName=m", false),
+            ("spec.nodeName!=n", false),
+            // One term, which every pod fulfils.
+            ("metadata.name!=a\\,spec.nodeName\\=n", false),
+            ("metadata.name!=a\\,spec.nodeName=n", false),
+        ] {
+            let attributes = Attributes {
+                is_resource: true,
+                verb: "list".into(),
+                resource: "pods".into(),
+                field_selector: selector.into(),
+                ..Attributes::default()
+            };
+            let decision = authorize(&user, &attributes, &cache);
+            assert_eq!(decision.allows(), expected, "{selector}");
+        }
+    }
 
     #[test]
     fn what_all_nodes_may_do_is_in_their_role() {
