@@ -2,7 +2,8 @@
 
 use super::{
     Effect, Event, Stage, admit,
-    authorize::escalation,
+    attributes::Attributes,
+    authorize::{Decision, authorize, escalation},
     context::{Progress, Scene, Turn},
     document::{self, BodyKind},
     options::WriteOptions,
@@ -34,6 +35,8 @@ pub struct Draft {
     options: WriteOptions,
     warnings: Vec<String>,
     attempt: u32,
+    /// The request is an update, which was allowed as such alone.
+    by_update: bool,
     /// How often another Service was written while this one's address was chosen.
     races: u32,
 }
@@ -69,34 +72,40 @@ pub fn begin(scene: &Scene<'_>, body: &[u8]) -> Progress {
     document::ensure_namespace(scene, &mut document)?;
     let mut warnings = decoded.warnings;
     warnings.extend(document::dedup_owners(&mut document, ""));
-    admit_draft(scene, document, options, warnings)
+    Ok(admit_draft(scene, document, options, warnings, false))
 }
 
-/// Begins with a document of another verb: an update that creates.
-///
-/// # Errors
-/// What defaulting and admission refuse.
-pub fn admit_draft(
+/// Begins with a document of another verb: an update that creates. Whoever asks for it needs the
+/// right to create as well (`withAuthorization` in `handlers/update.go`).
+#[must_use]
+pub fn begin_by_update(
+    scene: &Scene<'_>,
+    document: Value,
+    options: WriteOptions,
+    warnings: Vec<String>,
+) -> Turn {
+    admit_draft(scene, document, options, warnings, true)
+}
+
+fn admit_draft(
     scene: &Scene<'_>,
     mut document: Value,
     options: WriteOptions,
     warnings: Vec<String>,
-) -> Progress {
+    by_update: bool,
+) -> Turn {
     kinds::default(&scene.endpoint.resource, &mut document);
     let draft = Draft {
         document,
         options,
         warnings,
         attempt: 0,
+        by_update,
         races: 0,
     };
     let stage = Stage::Create(Create::Admission(draft));
-    Ok(Turn::Wait(
-        stage,
-        Effect::Cache {
-            at_least: Revision(0),
-        },
-    ))
+    let at_least = Revision(0);
+    Turn::Wait(stage, Effect::Cache { at_least })
 }
 
 impl Create {
@@ -179,6 +188,9 @@ fn attempt(draft: Draft, cache: &Cache, seen: Revision, scene: &Scene<'_>) -> Pr
         )?;
     }
     let object = validate::creation(scene, &document)?;
+    if draft.by_update {
+        may_create(scene, cache)?;
+    }
     let mut draft = draft;
     if draft.attempt == 0 && draft.races == 0 {
         draft
@@ -207,6 +219,23 @@ fn attempt(draft: Draft, cache: &Cache, seen: Revision, scene: &Scene<'_>) -> Pr
         Stage::Create(Create::Commit(draft, key, object)),
         storage::write(scene, txn),
     ))
+}
+
+/// Whoever asks may create, too.
+fn may_create(scene: &Scene<'_>, cache: &Cache) -> Result<(), Refusal> {
+    let attributes = Attributes {
+        verb: "create".into(),
+        ..scene.context.attributes.clone()
+    };
+    let (user, modes) = (&scene.context.user, &scene.config.authorization);
+    match authorize(user, &attributes, modes, Some(cache)) {
+        Decision::Allow(_) => Ok(()),
+        Decision::Deny(why) | Decision::NoOpinion(why) => {
+            let resource = &scene.endpoint.resource;
+            let (group, plural) = (&resource.group, &resource.plural);
+            Err(Status::forbidden(group, plural, scene.name(), &why))
+        }
+    }
 }
 
 /// Its namespace was written meanwhile, or another Service, which may hold the same: decided anew by

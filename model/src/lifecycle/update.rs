@@ -349,7 +349,12 @@ fn create_instead(change: Change, scene: &Scene<'_>) -> Progress {
     ] {
         document::metadata(&mut document).remove(system);
     }
-    create::admit_draft(scene, document, change.options, change.warnings)
+    Ok(create::begin_by_update(
+        scene,
+        document,
+        change.options,
+        change.warnings,
+    ))
 }
 
 /// The new object from the current one: patch, conflicts, defaults, what may not change,
