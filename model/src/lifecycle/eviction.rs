@@ -24,7 +24,7 @@ use crate::{
     limits,
     object::Object,
     registry,
-    status::{Reason, Status},
+    status::{Reason, Refusal, Status},
 };
 use alloc::{
     string::{String, ToString},
@@ -116,10 +116,12 @@ impl Evict {
             }
             (Evict::Budgets(eviction, pod), Event::Read(answer)) => {
                 let answer = answer.map_err(super::store_error)?;
-                let all = answer.kvs.iter().map(|kv| (kv, storage::decode(kv)));
-                let budgets: Vec<(Key, Object)> = all
-                    .filter_map(|(kv, object)| Some((kv.key.clone(), object.ok()?)))
+                let all = answer.kvs.iter();
+                // One that cannot be read might cover the pod.
+                let budgets: Result<Vec<(Key, Object)>, Refusal> = all
+                    .map(|kv| Ok((kv.key.clone(), storage::decode(kv)?)))
                     .collect();
+                let budgets = budgets?;
                 decide(eviction, &pod, &budgets, scene)
             }
             (Evict::Charge(eviction), Event::Committed(answer)) => {

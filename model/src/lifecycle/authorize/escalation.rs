@@ -68,7 +68,8 @@ impl Grant<'_> {
         ) {
             return Ok(());
         }
-        let role = Role::deserialize(self.new).unwrap_or_default();
+        let role = Role::deserialize(self.new)
+            .map_err(|why| Status::internal(&format!("the rules cannot be read: {why}")))?;
         self.confirm(&role.rules)?;
         // It gathers whatever others put into their roles.
         let aggregates = |role: &Value| {
