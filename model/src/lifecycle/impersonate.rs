@@ -13,6 +13,7 @@ use crate::{
     cache::Cache,
     config::{AuthorizationMode, User},
     status::{Refusal, Status},
+    validation::name,
     wire::Head,
 };
 use alloc::{
@@ -69,7 +70,7 @@ pub fn wanted(head: &Head) -> Result<Option<Wanted>, Refusal> {
     };
     let account = name.strip_prefix(SERVICE_ACCOUNT);
     match account.and_then(|account| account.split_once(':')) {
-        Some((namespace, account)) if !namespace.is_empty() && !account.is_empty() => {
+        Some((namespace, account)) if is_account(namespace, account) => {
             let mut permission = permission("", "serviceaccounts", account);
             permission.namespace = namespace.into();
             permissions.push(permission);
@@ -128,6 +129,12 @@ fn permission(group: &str, resource: &str, name: &str) -> Attributes {
         name: name.into(),
         ..Attributes::default()
     }
+}
+
+/// It could be a service account (`serviceaccount.SplitUsername`); other names that begin like one
+/// are those of users.
+fn is_account(namespace: &str, name: &str) -> bool {
+    name::dns_label(namespace).is_empty() && name::dns_subdomain(name).is_empty()
 }
 
 /// Keys, as they are after Go has made them canonical and Kubernetes small, with their values.
