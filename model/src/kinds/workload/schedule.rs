@@ -118,6 +118,8 @@ impl Schedule {
                 let next = after.seconds().saturating_add(*seconds);
                 return Some(Time(next.saturating_mul(1_000_000)));
             }
+            // A field of nothing but commas takes no number: no minute need be tried.
+            Times::At(fields) if fields.iter().any(|field| field.bits == 0) => return None,
             Times::At(fields) => *fields,
         };
         let own = self.zone.as_deref().and_then(time_zone);
@@ -479,7 +481,9 @@ mod tests {
                 "{schedule:?}"
             );
         }
-        let never = Schedule::parse("0 0 31 2 *").unwrap();
-        assert_eq!(never.next(Time(0), &time_zone("UTC").unwrap()), None);
+        for never in ["0 0 31 2 *", ", * * * *"] {
+            let never = Schedule::parse(never).unwrap();
+            assert_eq!(never.next(Time(0), &time_zone("UTC").unwrap()), None);
+        }
     }
 }
