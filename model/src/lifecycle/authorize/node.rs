@@ -370,9 +370,7 @@ const RULES: [Permission; 8] = [
 #[cfg(test)]
 mod tests {
     use super::{GROUP, RULES, authorize};
-    use crate::{
-        cache::Cache, config::User, etcd::Revision, lifecycle::attributes::Attributes,
-    };
+    use crate::{cache::Cache, config::User, etcd::Revision, lifecycle::attributes::Attributes};
     use serde_json::json;
 
     #[test]
