@@ -6,8 +6,8 @@ use model::etcd::{Command, Revision};
 use std::time::Duration;
 use tokio::time::{Instant, MissedTickBehavior, interval, interval_at};
 
-/// Compacts history every `compaction` (never when it is 0) to what was the newest revision at the last time, as
-/// kube-apiserver's compactor does, and ends leases whose time is over.
+/// Compacts history every `compaction` (never when it is 0) to what was the newest revision at the
+/// last time, as kube-apiserver's compactor does, and ends leases whose time is over.
 pub(super) async fn embedded(store: &Embedded, compaction: Duration) {
     let every = compaction.max(Duration::from_millis(1));
     let mut compactions = interval_at(Instant::now() + every, every);

@@ -1,10 +1,10 @@
 //! Two schedulers that are not told apart, a pod, a node, and a better one that not both have seen:
 //! who binds the pod, and how often.
 
-use super::objects::{create_pod, namespace, node, node_of, pods};
+use super::objects::{create_pod, namespace, node, node_of, pods, racing};
 use crate::{
     check::{Failure, Report, Story, catches, catches_livelock, exhaust_fair},
-    plane::{Ask, Calls, Clock, Faults, Happened, Owed, Part, Plane, Rule},
+    plane::{Happened, Owed, Part, Plane, Rule},
     worlds::{Fault as Seeded, Obligation, World},
     zoo::{plane::Fault, requests},
 };
@@ -21,17 +21,8 @@ const LOST: &str = "the answer to a binding is lost";
 fn plane() -> Plane {
     let begin = vec![namespace("d"), node("small", "1")];
     let scheduler = |name| Part::new(name, Scheduler::default());
-    let mut plane = Plane::new(begin, vec![scheduler("first"), scheduler("second")]);
-    plane.asks = [create_pod("a", ""), node("large", "8")]
-        .map(Ask::at_once)
-        .into();
-    plane.faults = Faults {
-        lost: 1,
-        crashes: 1,
-        cuts: 0,
-    };
-    plane.clock = Clock::WhenIdle(8);
-    plane.calls = Calls::ReadThenCommit;
+    let plane = Plane::new(begin, vec![scheduler("first"), scheduler("second")]);
+    let mut plane = racing(plane, [create_pod("a", ""), node("large", "8")], 8);
     plane.rules = vec![
         Rule::every_step(P1, stays),
         Rule::some_step(REFUSED, |happened| binding(happened) == Some(409)),

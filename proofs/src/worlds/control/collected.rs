@@ -1,10 +1,10 @@
 //! Objects that have one owner, two, or none, owners that go and come anew under the same name, and
 //! the garbage collector, whose view of owners and dependents lags differently.
 
-use super::objects::{dry_delete, named, namespace};
+use super::objects::{dry_delete, named, namespace, racing};
 use crate::{
     check::{Failure, Report, Story, catches, catches_livelock, exhaust_fair},
-    plane::{self, Ask, Calls, Clock, Faults, Happened, Owed, Part, Plane, Rule, State},
+    plane::{self, Happened, Owed, Part, Plane, Rule, State},
     worlds::{Fault as Seeded, Obligation, World},
     zoo::plane::Fault,
 };
@@ -52,27 +52,19 @@ fn plane() -> Plane {
         owned("of-none", &[]),
     ];
     let collector = GarbageCollector::new([apis::CONFIG_MAPS, apis::SECRETS]);
-    let mut plane = Plane::new(begin, vec![Part::new("collector", collector)]);
+    let plane = Plane::new(begin, vec![Part::new("collector", collector)]);
     let options = DeleteOptions {
         propagation: "Background",
         ..DeleteOptions::default()
     };
     let adopt = json!({"metadata": {"ownerReferences": [one, two]}});
-    plane.asks = [
+    let asks = [
         Call::delete(&apis::CONFIG_MAPS, &named("one"), "", options),
         owner("one"),
         Call::merge_patch(&apis::SECRETS, &named("of-one"), "", &adopt),
         Call::delete(&apis::CONFIG_MAPS, &named("two"), "", options),
-    ]
-    .map(Ask::at_once)
-    .into();
-    plane.faults = Faults {
-        lost: 1,
-        crashes: 1,
-        cuts: 0,
-    };
-    plane.clock = Clock::WhenIdle(6);
-    plane.calls = Calls::ReadThenCommit;
+    ];
+    let mut plane = racing(plane, asks, 6);
     plane.rules = vec![
         Rule::every_step(P8, justified),
         Rule::some_step(SAVED, |happened| {

@@ -1,6 +1,6 @@
-//! Objects that several worlds are about.
+//! Objects that several worlds are about, and what happens around them.
 
-use crate::plane::State;
+use crate::plane::{Ask, Calls, Clock, Faults, Plane, State};
 use model::{
     controllers::{Call, DeleteOptions, Name, apis},
     object::Object,
@@ -9,6 +9,22 @@ use serde_json::{Value, json};
 
 /// The namespace of what happens.
 pub(super) const NAMESPACE: &str = "d";
+
+/// The plane in which the administrator asks for these things at any moment and calls race, what one
+/// reads with what another commits, while an answer is lost and a member crashes, once each.
+pub(super) fn racing<const ASKS: usize>(plane: Plane, asks: [Call; ASKS], ticks: u8) -> Plane {
+    Plane {
+        asks: asks.map(Ask::at_once).into(),
+        faults: Faults {
+            lost: 1,
+            crashes: 1,
+            cuts: 0,
+        },
+        clock: Clock::WhenIdle(ticks),
+        calls: Calls::ReadThenCommit,
+        ..plane
+    }
+}
 
 /// Creates a namespace.
 pub(super) fn namespace(name: &str) -> Call {

@@ -26,7 +26,7 @@ const RUNS: &str = "both kubelets have run a pod";
 const P4: &str = "of a pod's container there is one instance at most";
 const CRASHED: &str = "a kubelet has crashed while its pod runs";
 const P3: &str = "a pod that is bound runs in the end";
-const TWICE: &str = "a name runs on two nodes, since one pod was deleted by force";
+const TWICE: &str = "a forced deletion lets a name run on two nodes";
 
 type Node = Kubelet<Ledger<SimulatedRuntime>>;
 

@@ -40,24 +40,29 @@ pub(super) async fn run(client: &Client, interval: Duration) {
 }
 
 async fn compact(client: &Client, turn: Turn) -> Result<Turn, Error> {
-    let key = Key::from(KEY);
-    let value = Frozen::from(turn.revision.to_string().as_str());
-    let txn = Txn {
-        compare: vec![Compare::equal(key.clone(), Target::Version(turn.version))],
-        success: vec![Put::new(key.clone(), value).into()],
-        failure: vec![Range::newest(KeyRange::Single(key)).into()],
-    };
-    let answer = client.txn(&txn).await?;
+    let answer = client.txn(&bid(turn)).await?;
     let next = after(turn, &answer);
     // Nothing is compacted in the first turn.
     if answer.succeeded && turn.revision > Revision(0) {
         match client.compact(turn.revision).await {
-            Ok(()) | Err(Error::Refused(_)) => {}
+            Ok(()) => tracing::debug!(revision = turn.revision.0, "compacted etcd"),
+            // It has been: by hand, say.
+            Err(Error::Refused(_)) => {}
             Err(why) => tracing::warn!(%why, "etcd cannot be compacted"),
         }
-        tracing::debug!(revision = turn.revision.0, "compacted etcd");
     }
     Ok(next)
+}
+
+/// Takes the turn, unless another has.
+fn bid(turn: Turn) -> Txn {
+    let key = Key::from(KEY);
+    let value = Frozen::from(turn.revision.to_string().as_str());
+    Txn {
+        compare: vec![Compare::equal(key.clone(), Target::Version(turn.version))],
+        success: vec![Put::new(key.clone(), value).into()],
+        failure: vec![Range::newest(KeyRange::Single(key)).into()],
+    }
 }
 
 fn after(turn: Turn, answer: &TxnResponse) -> Turn {
@@ -73,10 +78,8 @@ fn after(turn: Turn, answer: &TxnResponse) -> Turn {
 
 #[cfg(test)]
 mod tests {
-    use super::{Turn, after};
-    use model::etcd::{
-        Command, Compare, Key, KeyRange, Outcome, Put, Range, Revision, Store, Target, Txn,
-    };
+    use super::{Turn, after, bid};
+    use model::etcd::{Command, Outcome, Revision, Store};
 
     /// Two servers on the core's own machine: in every round one of them has the turn.
     #[test]
@@ -86,20 +89,14 @@ mod tests {
         for round in 0..4 {
             let mut winners = 0;
             for turn in &mut turns {
-                let key = Key::from(super::KEY);
-                let txn = Txn {
-                    compare: vec![Compare::equal(key.clone(), Target::Version(turn.version))],
-                    success: vec![Put::new(key.clone(), "x".into()).into()],
-                    failure: vec![Range::newest(KeyRange::Single(key)).into()],
-                };
-                let Ok(Outcome::Txn(answer)) = store.apply(&Command::Txn(txn)) else {
+                let Ok(Outcome::Txn(answer)) = store.apply(&Command::Txn(bid(*turn))) else {
                     panic!("the store refuses");
                 };
                 winners += u32::from(answer.succeeded);
                 *turn = after(*turn, &answer);
             }
             assert_eq!(winners, 1, "round {round}");
-            assert_eq!(turns[0].version, turns[1].version.min(turns[0].version));
+            assert_eq!(turns[0], turns[1], "both know of the last turn");
             assert_eq!(turns[1].revision, Revision(round + 2));
         }
     }
