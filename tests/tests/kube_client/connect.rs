@@ -3,14 +3,31 @@
 use kube::{
     Client, Config,
     config::{KubeConfigOptions, Kubeconfig},
+    runtime::utils::Backoff,
 };
-use std::net::SocketAddr;
+use std::{net::SocketAddr, time::Duration};
 use tests::live::Live;
 use tokio::{
     io::copy_bidirectional,
     net::{TcpListener, TcpStream},
     sync::watch,
 };
+
+/// Tries again soon, however often the proxy has cut: the crate's default grows to a minute, as long
+/// as a test waits for anything.
+pub(crate) struct Soon;
+
+impl Iterator for Soon {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        Some(Duration::from_millis(100))
+    }
+}
+
+impl Backoff for Soon {
+    fn reset(&mut self) {}
+}
 
 /// The administrator's client.
 pub(crate) async fn client(live: &Live) -> Client {

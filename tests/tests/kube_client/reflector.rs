@@ -1,7 +1,7 @@
 //! Reflectors stay in step with the server under random changes.
 
 use crate::{
-    connect::{Proxy, client, client_through},
+    connect::{Proxy, Soon, client, client_through},
     random::Numbers,
 };
 use futures::StreamExt;
@@ -141,7 +141,7 @@ fn reflectors_equal_a_list(live: &Live, changes: u64) {
 fn reflect(client: &Client, config: watcher::Config) -> Store<ConfigMap> {
     let api: Api<ConfigMap> = Api::default_namespaced(client.clone());
     let (store, writer) = reflector::store();
-    let stream = reflector::reflector(writer, watcher(api, config)).default_backoff();
+    let stream = reflector::reflector(writer, watcher(api, config)).backoff(Soon);
     // Errors are what being cut off looks like: the stream goes on behind them.
     tokio::spawn(stream.for_each(|_| async {}));
     store

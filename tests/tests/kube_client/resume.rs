@@ -1,6 +1,6 @@
 //! A watcher that is cut off goes on where it was.
 
-use crate::connect::{Proxy, client, client_through};
+use crate::connect::{Proxy, Soon, client, client_through};
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::ConfigMap;
 use kube::{
@@ -18,7 +18,7 @@ use tokio::sync::mpsc;
 /// What a watcher reports, but for errors.
 fn events(api: Api<ConfigMap>, config: watcher::Config) -> mpsc::UnboundedReceiver<String> {
     let (sender, receiver) = mpsc::unbounded_channel();
-    let stream = watcher(api, config).default_backoff();
+    let stream = watcher(api, config).backoff(Soon);
     tokio::spawn(stream.for_each(move |event| {
         let text = match event {
             Ok(Event::Init) => Some("init".to_owned()),
