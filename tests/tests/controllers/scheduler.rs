@@ -150,6 +150,22 @@ fn room_is_what_pods_ask_for_and_comes_back_when_they_go() {
 }
 
 #[test]
+fn a_node_is_full_whatever_is_asked_for() {
+    let mut cluster = scheduled(1);
+    let huge = json!({"requests": {"memory": "7Ei"}});
+    for name in ["a", "b"] {
+        let mut placed = pod(name, json!({"spec": {"nodeName": "node-0"}}));
+        placed["spec"]["containers"][0]["resources"] = huge.clone();
+        create(&mut cluster, &placed);
+    }
+    let mut small = pod("c", json!({}));
+    small["spec"]["containers"][0]["resources"] = json!({"requests": {"memory": "1Mi"}});
+    let small = create(&mut cluster, &small);
+    cluster.settle();
+    assert!(why(&mut cluster, &small).contains("Insufficient memory"));
+}
+
+#[test]
 fn init_containers_count_by_the_largest_and_sidecars_always() {
     let mut cluster = with_nodes(0);
     cluster.add(Scheduler::default());
