@@ -241,38 +241,43 @@ impl<'a> Look<'a> {
             return;
         };
         let now = self.steps.now();
-        if let Some(next) = schedule.next(now, &zone) {
-            self.steps.again_at(next);
+        let next = |time| schedule.next(time, &zone);
+        let due = self.due(next, now);
+        // `@every` counts from the last time, not from when it is looked at.
+        let latest = due.map(|(time, _)| time).or_else(|| self.latest());
+        let following = latest.and_then(next).filter(|time| *time > now);
+        if let Some(following) = following.or_else(|| next(now)) {
+            self.steps.again_at(following);
         }
-        let due = self.due(|time| schedule.next(time, &zone), now);
         if let Some((time, missed)) = due {
             self.start(time, missed);
         }
     }
 
+    /// The time that was started last, or since when there could have been one.
+    fn latest(&self) -> Option<Time> {
+        let created = time_at(&self.cron_job, &["metadata", "creationTimestamp"]);
+        time_at(&self.status, &["lastScheduleTime"]).or(created)
+    }
+
     /// The last time that is past and was not yet started, and how many there were
     /// (`mostRecentScheduleTime`).
     fn due(&self, next: impl Fn(Time) -> Option<Time>, now: Time) -> Option<(Time, i64)> {
-        let created = time_at(&self.cron_job, &["metadata", "creationTimestamp"]);
-        let last = time_at(&self.status, &["lastScheduleTime"]);
-        let mut from = last.or(created)?;
+        let mut from = self.latest()?;
         let deadline = number(&self.cron_job, &["spec", "startingDeadlineSeconds"]);
         if let Some(deadline) = deadline {
             from = from.max(later(now, -deadline));
         }
-        let first = next(from)?;
-        if first > now {
-            return None;
-        }
-        let second = next(first)?;
-        if second > now {
+        let first = next(from).filter(|time| *time <= now)?;
+        let Some(second) = next(first).filter(|time| *time <= now) else {
             return Some((first, 1));
-        }
+        };
         // A long time ago may be many times ago: near the end they are looked at one by one.
         let between = (second.0 - first.0).max(1);
         let missed = (now.0 - first.0) / between + 1;
-        let mut skipped = (missed - 2).max(0);
+        let mut back = 1;
         loop {
+            let skipped = (missed - 1 - back).max(0);
             let mut due = Time(first.0 + skipped.saturating_mul(between));
             let mut found = None;
             while let Some(following) = next(due).filter(|time| *time <= now) {
@@ -283,7 +288,7 @@ impl<'a> Look<'a> {
                 Some(due) => return Some((due, missed)),
                 None if skipped == 0 => return Some((first, missed)),
                 // The times are not evenly spread: the last is farther back.
-                None => skipped /= 2,
+                None => back *= 2,
             }
         }
     }

@@ -195,7 +195,9 @@ impl<'a> Look<'a> {
     fn backs_off(&mut self, node: &str) -> bool {
         let now = self.steps.now();
         let key = (self.item.clone(), String::from(node));
-        let (failures, last) = self.failures.get(&key).copied().unwrap_or_default();
+        // Where the clock was set back nothing waits until it is there again.
+        let known = self.failures.get(&key).filter(|(_, last)| *last <= now);
+        let (failures, last) = known.copied().unwrap_or_default();
         let delay = if failures == 0 {
             0
         } else {

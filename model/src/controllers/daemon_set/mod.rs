@@ -53,7 +53,10 @@ impl DaemonSetController {
     fn observe_node(&mut self, change: &Change) -> bool {
         let name = String::from(&*change.name.name);
         match &change.new {
-            None => self.nodes.remove(&name).is_some(),
+            None => {
+                self.failures.retain(|(_, node), _| *node != name);
+                self.nodes.remove(&name).is_some()
+            }
             Some(object) => {
                 let node = Node::read(object);
                 self.nodes.insert(name, node.clone()) != Some(node)

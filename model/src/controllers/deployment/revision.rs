@@ -5,7 +5,7 @@
 use super::{
     super::{
         Name, apis,
-        workload::{annotation, condition, hash, put_count},
+        workload::{annotation, condition, cut, hash, put_count},
     },
     rollout::Rollout,
     set::{DESIRED_REPLICAS, MAX_REPLICAS, REVISION, REVISION_HISTORY, Set},
@@ -15,6 +15,8 @@ use crate::kinds::document::{at, member, number, object, put, strings, text};
 use alloc::{format, string::String, string::ToString, vec::Vec};
 use serde_json::{Value, json};
 
+/// The longest name of an object (`DNS1123SubdomainMaxLength`).
+const LONGEST_NAME: usize = 253;
 /// Annotations of a Deployment that its ReplicaSets don't get.
 const OWN_ANNOTATIONS: [&str; 6] = [
     "kubectl.kubernetes.io/last-applied-configuration",
@@ -58,7 +60,8 @@ impl Rollout<'_> {
         let collisions =
             number(&self.deployment, &["status", "collisionCount"]).unwrap_or_default();
         let hash = hash(template, collisions);
-        let name = format!("{}-{hash}", self.owner.object.meta().name);
+        let owner = &self.owner.object.meta().name;
+        let name = format!("{}-{hash}", cut(owner, LONGEST_NAME - 1 - hash.len()));
         let full = Name::new(&self.owner.object.meta().namespace, &name);
         if self.view.get(&apis::REPLICA_SETS, &full).is_some() {
             let status = object(&mut self.deployment, "status");
@@ -115,7 +118,7 @@ impl Rollout<'_> {
             .old()
             .into_iter()
             .map(|index| self.sets[index].revision());
-        old.max().unwrap_or_default() + 1
+        old.max().unwrap_or_default().saturating_add(1)
     }
 
     fn shared_annotations(&self) -> Vec<(String, String)> {

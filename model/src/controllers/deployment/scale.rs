@@ -116,7 +116,10 @@ impl Rollout<'_> {
         let Some(before) = before.or_else(status).filter(|before| *before > 0) else {
             return 0;
         };
-        let doubled = 2 * set.replicas() * self.limits.most();
-        (doubled + before).div_euclid(2 * before) - set.replicas()
+        // Annotations can say anything, and percentages can be large.
+        let wide = i128::from;
+        let doubled = 2 * wide(set.replicas()) * wide(self.limits.most());
+        let size = (doubled + wide(before)).div_euclid(2 * wide(before));
+        i64::try_from(size).unwrap_or(i64::MAX) - set.replicas()
     }
 }

@@ -56,17 +56,22 @@ impl Rollout<'_> {
 
     /// The last attempt to make a ReplicaSet failed.
     pub(super) fn mark_refused(&mut self, why: &str) {
-        let status = at(&self.deployment, &["status"]);
-        let known = text(condition(status, PROGRESSING), &["reason"]) == REPLICA_SET_CREATE_ERROR;
+        let seen = self.owner.object.json();
+        let known = condition(at(&seen, &["status"]), PROGRESSING);
         let name = self.new_name().unwrap_or_default();
         let message = format!("Failed to create new replica set \"{name}\": {why}");
+        let reason = REPLICA_SET_CREATE_ERROR;
+        if text(known, &["reason"]) == reason && text(known, &["message"]) == message {
+            // It is so since then, not since the attempt that this look makes.
+            let status = object(&mut self.deployment, "status");
+            remove_condition(status, PROGRESSING);
+            put_condition(status, known.clone());
+            return;
+        }
         if self.limits.deadline.is_some() {
-            self.put_progress(("False", REPLICA_SET_CREATE_ERROR, &message));
+            self.put_progress(("False", reason, &message));
         }
-        if !known {
-            let reason = REPLICA_SET_CREATE_ERROR;
-            self.steps.event(EventType::Warning, reason, &message);
-        }
+        self.steps.event(EventType::Warning, reason, &message);
     }
 
     pub(super) fn put_progress(&mut self, what: (&str, &str, &str)) {

@@ -20,6 +20,8 @@ use alloc::{collections::BTreeMap, format, vec::Vec};
 use serde_json::Value;
 
 static STATEFUL_SETS: Api = apis::STATEFUL_SETS;
+/// How many pods one look makes at most; the next comes when they are seen.
+const BURST: usize = 500;
 
 pub(super) struct Look<'a> {
     pub(super) view: &'a View,
@@ -135,10 +137,12 @@ impl<'a> Look<'a> {
     /// Every ordinal gets its pod; in order, each after the one before it is available. False when
     /// it is not yet time for what follows.
     fn fill(&mut self) -> bool {
+        let mut made = 0;
         for ordinal in self.ordinals() {
             let Some(pod) = self.pods.get(&ordinal).cloned() else {
                 self.create(ordinal);
-                if self.ordered {
+                made += 1;
+                if self.ordered || made == BURST {
                     return false;
                 }
                 continue;

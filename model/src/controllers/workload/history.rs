@@ -2,7 +2,7 @@
 //!
 //! Origin: `pkg/controller/history`.
 
-use super::{Orphans, Owner, claim, hash};
+use super::{Orphans, Owner, claim, cut, hash};
 use crate::{
     controllers::{Call, DeleteOptions, Name, View, apis},
     kinds::document::{at, number, put, remove, same, text},
@@ -14,6 +14,9 @@ use alloc::{
     vec::Vec,
 };
 use serde_json::{Value, json};
+
+/// What of a set's name is in its revisions' names (`ControllerRevisionName`).
+const LONGEST_PREFIX: usize = 223;
 
 /// A template, and when it was the newest.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +58,8 @@ pub(in crate::controllers) fn history(
     let template = at(set, &["spec", "template"]);
     let found = old.iter().rposition(|one| same(&one.template, template));
     let mut current = found.map(|found| old.remove(found));
-    let next = old.last().map_or(0, |last| last.number) + 1;
+    let last = old.last().map_or(0, |last| last.number);
+    let next = last.saturating_add(1);
     match &mut current {
         Some(current) if current.number < next => {
             let name = Name::new(&owner.object.meta().namespace, &current.name);
@@ -82,7 +86,7 @@ fn make(
     let template = at(set, &["spec", "template"]);
     let collisions = collisions(set);
     let hash = hash(template, collisions);
-    let name = format!("{}-{hash}", meta.name);
+    let name = format!("{}-{hash}", cut(&meta.name, LONGEST_PREFIX));
     let full = Name::new(&meta.namespace, &name);
     if view.get(&apis::CONTROLLER_REVISIONS, &full).is_some() {
         return None;

@@ -12,7 +12,7 @@ pub(super) use claim::{JOB_TRACKING, Orphans, Owner, claim, items_of};
 pub(super) use condition::{condition, finished, new_condition, put_condition, remove_condition};
 pub(super) use history::{History, Revision, collisions, history};
 pub(super) use pod::{Pod, pods_of};
-pub(super) use template::{hash, pod_from, same_template};
+pub(super) use template::{cut, hash, pod_from, same_template};
 
 use super::{Api, Call, EventType, Outcome, Recorder};
 use crate::{

@@ -30,6 +30,11 @@ pub(in crate::controllers) fn hash(template: &Value, collisions: i64) -> String 
     digits.bytes().map(letter).collect()
 }
 
+/// The beginning of a name, so many bytes at most.
+pub(in crate::controllers) fn cut(name: &str, longest: usize) -> &str {
+    name.get(..longest).unwrap_or(name)
+}
+
 /// The same pods come from both (`EqualIgnoreHash`).
 pub(in crate::controllers) fn same_template(one: &Value, other: &Value) -> bool {
     let plain = |template: &Value| {
@@ -49,9 +54,8 @@ pub(in crate::controllers) fn pod_from(
     (owner, base): (Owner<'_>, &str),
     (ambient, attempt): (&Ambient, u32),
 ) -> Value {
-    let cut = &base[..base.len().min(LONGEST_BASE)];
     let mut metadata = json!({
-        "name": format!("{cut}{}", ambient.suffix(attempt)),
+        "name": format!("{}{}", cut(base, LONGEST_BASE), ambient.suffix(attempt)),
         "generateName": base,
         "namespace": owner.object.meta().namespace,
         "ownerReferences": [owner.reference()],

@@ -126,6 +126,9 @@ impl Schedule {
         let zone = own.as_ref().unwrap_or(zone);
         let mut seconds = (after.seconds().div_euclid(60) + 1) * 60;
         let mut years = None;
+        // Where clocks went back over midnight, a day begins twice, the first time before the end of
+        // the day before it: the search goes forward all the same.
+        let begin = |day: Date, seconds: i64| Some(start_of(day, zone)?.max(seconds + 60));
         loop {
             let civil = zone.to_datetime(Timestamp::from_second(seconds).ok()?);
             let date = civil.date();
@@ -137,13 +140,13 @@ impl Schedule {
             // Either day will do when both are said.
             let either = !days.star && !weekdays.star;
             if !months.has(date.month()) {
-                seconds = start_of(date.last_of_month().tomorrow().ok()?, zone)?;
+                seconds = begin(date.last_of_month().tomorrow().ok()?, seconds)?;
             } else if !(if either {
                 day || weekday
             } else {
                 day && weekday
             }) {
-                seconds = start_of(date.tomorrow().ok()?, zone)?;
+                seconds = begin(date.tomorrow().ok()?, seconds)?;
             } else if !hours.has(civil.hour()) {
                 seconds += 60 * (60 - i64::from(civil.minute()));
             } else if !minutes.has(civil.minute()) {
@@ -254,7 +257,8 @@ fn duration(text: &str) -> Option<i64> {
         nanoseconds += i128::from(digits(fraction)?) * length / 10_i128.pow(places);
         rest = &after[unit.len()..];
     }
-    let seconds = i64::try_from(nanoseconds / 1_000_000_000).ok()?;
+    // Go counts nanoseconds in 64 bits.
+    let seconds = i64::try_from(nanoseconds).ok()? / 1_000_000_000;
     Some(if negative { -seconds } else { seconds })
 }
 
@@ -377,6 +381,10 @@ mod tests {
             ),
             ("@never", "unrecognized descriptor: @never"),
             (
+                "@every 9999999h",
+                "failed to parse duration @every 9999999h: time: invalid duration \"9999999h\"",
+            ),
+            (
                 "@every x",
                 "failed to parse duration @every x: time: invalid duration \"x\"",
             ),
@@ -464,6 +472,13 @@ mod tests {
                 "Europe/Berlin",
                 "2026-03-28T12:00:00Z",
                 "2026-03-30T00:30:00Z",
+            ),
+            // That night the clocks went back a minute after midnight.
+            (
+                "30 0 7 11 *",
+                "America/St_Johns",
+                "2010-11-06T12:00:00Z",
+                "2010-11-07T04:00:00Z",
             ),
             (
                 "TZ=Asia/Tokyo 0 9 * * *",

@@ -147,3 +147,26 @@ fn a_time_zone_is_heeded() {
     pass(&mut cluster, 24 * 60 * MINUTE);
     assert_eq!(jobs(&mut cluster), [named("2026-01-02T00:00:00Z")]);
 }
+
+#[test]
+fn an_interval_runs_from_the_last_start_whatever_happens_in_between() {
+    let mut cluster = cluster();
+    cron_job(&mut cluster, "Succeeded", json!({"schedule": "@every 1h"}));
+    pass(&mut cluster, 40 * MINUTE);
+    let change = json!({"metadata": {"labels": {"looked": "at"}}});
+    patch(&mut cluster, "cronjobs", "c", &change);
+    pass(&mut cluster, 21 * MINUTE);
+    assert_eq!(jobs(&mut cluster), [named("2026-01-01T01:00:30Z")]);
+}
+
+#[test]
+fn of_many_missed_times_the_last_is_found_however_unevenly_they_are_spread() {
+    let mut cluster = cluster();
+    let spec = json!({"schedule": "* 1 * 2 *", "suspend": true});
+    cron_job(&mut cluster, "Succeeded", spec);
+    pass(&mut cluster, 200 * 24 * 60 * MINUTE);
+    let change = json!({"spec": {"suspend": false}});
+    patch(&mut cluster, "cronjobs", "c", &change);
+    cluster.settle();
+    assert_eq!(jobs(&mut cluster), [named("2026-02-28T01:59:00Z")]);
+}

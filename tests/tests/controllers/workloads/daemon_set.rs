@@ -1,6 +1,6 @@
 //! DaemonSets.
 
-use super::{create, get, patch, path, pods, server, template, told};
+use super::{assert_peace, create, get, patch, path, pods, server, template, told};
 use model::controllers::daemon_set::DaemonSetController;
 use serde_json::{Value, json};
 use tests::cluster::Cluster;
@@ -96,13 +96,7 @@ fn every_node_that_suits_has_a_pod() {
     );
     let status = get(&mut cluster, "daemonsets", "agent")["status"].take();
     assert_eq!(status["numberMisscheduled"], 1);
-    let before = cluster.server.store().revision();
-    cluster.settle();
-    assert_eq!(
-        cluster.server.store().revision(),
-        before,
-        "and there is peace"
-    );
+    assert_peace(&mut cluster);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Deployments.
 
-use super::{SECOND, cluster, condition, create, get, patch, path, pods, template, told};
+use super::{
+    SECOND, assert_peace, cluster, condition, create, get, patch, path, pods, template, told,
+};
 use serde_json::{Value, json};
 use tests::cluster::Cluster;
 
@@ -86,13 +88,7 @@ fn a_deployment_makes_a_replica_set_and_pods() {
     );
     let revision = &deployment["metadata"]["annotations"]["deployment.kubernetes.io/revision"];
     assert_eq!(revision, "1");
-    let before = cluster.server.store().revision();
-    cluster.settle();
-    assert_eq!(
-        cluster.server.store().revision(),
-        before,
-        "and there is peace"
-    );
+    assert_peace(&mut cluster);
 }
 
 #[test]
@@ -231,4 +227,29 @@ fn a_name_that_is_taken_is_a_collision() {
     let deployment = get(&mut cluster, "deployments", "web");
     assert_eq!(deployment["status"]["collisionCount"], 1);
     assert!(rolled_out(&mut cluster));
+}
+
+#[test]
+fn annotations_that_say_nonsense_stop_nothing() {
+    let mut cluster = cluster();
+    create(&mut cluster, "deployments", &deployment(4));
+    cluster.settle();
+    let mut stuck = image("two");
+    stuck["spec"]["template"]["metadata"]["annotations"] = json!({"test/phase": "Pending"});
+    patch(&mut cluster, "deployments", "web", &stuck);
+    cluster.settle();
+    for set in cluster.list(&path("replicasets")) {
+        let most = i64::MAX.to_string();
+        let nonsense = json!({"metadata": {"annotations": {
+            "deployment.kubernetes.io/max-replicas": most,
+            "deployment.kubernetes.io/revision": most,
+        }}});
+        let name = set["metadata"]["name"].as_str().unwrap_or_default();
+        patch(&mut cluster, "replicasets", name, &nonsense);
+    }
+    let change = json!({"spec": {"replicas": 8}});
+    patch(&mut cluster, "deployments", "web", &change);
+    cluster.settle();
+    let all: i64 = sets(&mut cluster).iter().map(|(_, size)| size).sum();
+    assert_eq!(all, 10, "as many as a surge allows");
 }

@@ -155,6 +155,13 @@ fn pods(cluster: &mut Cluster) -> Vec<String> {
     pods.iter().map(name).collect()
 }
 
+/// What has settled stays as it is: nobody writes again.
+fn assert_peace(cluster: &mut Cluster) {
+    let before = cluster.server.store().revision();
+    cluster.settle();
+    assert_eq!(cluster.server.store().revision(), before);
+}
+
 /// The condition of that type in a status.
 fn condition(object: &Value, kind: &str) -> Value {
     let conditions = object["status"]["conditions"].as_array();

@@ -1,6 +1,8 @@
 //! ReplicaSets and ReplicationControllers.
 
-use super::{SECOND, condition, create, get, patch, path, pods, server, template, told};
+use super::{
+    SECOND, assert_peace, condition, create, get, patch, path, pods, server, template, told,
+};
 use model::controllers::replica_set::ReplicaSetController;
 use serde_json::{Value, json};
 use tests::cluster::Cluster;
@@ -65,13 +67,7 @@ fn there_are_as_many_pods_as_asked_for() {
     cluster.settle();
     assert_eq!(pods(&mut cluster).len(), 1, "a new one has come");
     assert_ne!(pods(&mut cluster), left);
-    let before = cluster.server.store().revision();
-    cluster.settle();
-    assert_eq!(
-        cluster.server.store().revision(),
-        before,
-        "and there is peace"
-    );
+    assert_peace(&mut cluster);
 }
 
 #[test]

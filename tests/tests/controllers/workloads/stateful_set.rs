@@ -1,6 +1,6 @@
 //! StatefulSets.
 
-use super::{create, get, patch, path, pods, server, template, told};
+use super::{assert_peace, create, get, patch, path, pods, server, template, told};
 use model::controllers::stateful_set::StatefulSetController;
 use serde_json::{Value, json};
 use tests::cluster::Cluster;
@@ -98,13 +98,7 @@ fn pods_come_in_order_with_their_claims_and_go_the_other_way() {
     assert_eq!(told(&mut cluster, "SuccessfulDelete"), expected);
     let claims = cluster.list(&path("persistentvolumeclaims"));
     assert_eq!(claims.len(), 3, "claims are kept");
-    let before = cluster.server.store().revision();
-    cluster.settle();
-    assert_eq!(
-        cluster.server.store().revision(),
-        before,
-        "and there is peace"
-    );
+    assert_peace(&mut cluster);
 }
 
 #[test]
@@ -201,4 +195,15 @@ fn on_delete_waits_for_somebody_to_delete() {
     cluster.send("DELETE", &format!("{}/db-1", path("pods")), &Value::Null);
     cluster.settle();
     assert_eq!(images(&mut cluster), ["one", "two"]);
+}
+
+#[test]
+fn so_many_that_one_look_does_not_make_them_all_come_with_the_next() {
+    let mut cluster = server();
+    cluster.add(StatefulSetController::new());
+    let mut set = stateful_set(502);
+    set["spec"]["podManagementPolicy"] = "Parallel".into();
+    create(&mut cluster, "statefulsets", &set);
+    cluster.settle();
+    assert_eq!(pods(&mut cluster).len(), 502);
 }
