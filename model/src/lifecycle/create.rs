@@ -316,3 +316,95 @@ fn refuse_resource_version(text: &str) -> Result<(), Refusal> {
         )),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::{
+        ambient::Ambient,
+        cache::Cache,
+        config::{AuthorizationMode, Config, User},
+        etcd::{Key, RangeResponse, Revision, Store},
+        frozen::Frozen,
+        lifecycle::{Effect, Event, Next, begin},
+        object::freeze,
+        wire::Head,
+    };
+    use alloc::{string::ToString, vec::Vec};
+    use serde_json::{Value, json};
+
+    const PATH: &str = "/apis/coordination.k8s.io/v1/namespaces/d/leases/a";
+
+    /// The code of a PUT of a Lease that is not there; nothing when it comes to a commit.
+    fn put(verbs: Value) -> Option<u16> {
+        let mut config = Config::permissive();
+        config.authorization = [AuthorizationMode::Rbac].into();
+        let user = User {
+            name: "u".into(),
+            ..User::default()
+        };
+        config.authentication.tokens = [("t".into(), user)].into();
+        let rules = json!([{"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": verbs}]);
+        let binding = json!({
+            "metadata": {"name": "b"}, "subjects": [{"kind": "User", "name": "u"}],
+            "roleRef": {"kind": "ClusterRole", "name": "r"},
+        });
+        let objects = [
+            ("/registry/clusterrolebindings/b", binding),
+            (
+                "/registry/clusterroles/r",
+                json!({"metadata": {"name": "r"}, "rules": rules}),
+            ),
+            ("/registry/namespaces/d", json!({"metadata": {"name": "d"}})),
+        ];
+        let kvs = objects.map(|(key, object)| crate::etcd::KeyValue {
+            key: Key::from(key),
+            create_revision: Revision(2),
+            mod_revision: Revision(2),
+            version: 1,
+            lease: crate::etcd::LeaseId(0),
+            value: {
+                let mut object = object;
+                object["kind"] = "A".into();
+                object["apiVersion"] = "v1".into();
+                freeze(&object)
+            },
+        });
+        let cache = Cache::restore(1, Revision(2), &kvs);
+        let headers = [
+            ("authorization", "Bearer t"),
+            ("content-type", "application/json"),
+        ];
+        let head = Head {
+            method: "PUT".into(),
+            path: PATH.into(),
+            headers: Vec::from(headers.map(|(name, value)| (name.to_string(), value.to_string()))),
+            ..Head::default()
+        };
+        let body = json!({"metadata": {"name": "a", "namespace": "d"}, "spec": {}}).to_string();
+        let ambient = Ambient::default();
+        let mut step = begin(&head, &config, &ambient);
+        loop {
+            let (in_flight, event) = match step.next {
+                Next::Done(answer) => return Some(answer.code),
+                Next::Wait(_, Effect::Commit(_)) => return None,
+                Next::Wait(it, Effect::Body { .. }) => {
+                    (it, Event::Body(Ok(Frozen::from(body.as_str()))))
+                }
+                Next::Wait(it, Effect::Cache { .. }) => (it, Event::Cache(cache.clone())),
+                Next::Wait(it, Effect::Read(range)) => {
+                    let nothing: Result<RangeResponse, _> = Store::new().range(&range);
+                    (it, Event::Read(nothing))
+                }
+                Next::Wait(_, effect) => panic!("{effect:?}"),
+            };
+            step = in_flight.resume(event, &config, &ambient);
+        }
+    }
+
+    #[test]
+    fn an_update_that_creates_needs_the_right_to_create() {
+        assert_eq!(put(json!(["get"])), Some(403));
+        assert_eq!(put(json!(["update"])), Some(403));
+        assert_eq!(put(json!(["update", "create"])), None);
+    }
+}
